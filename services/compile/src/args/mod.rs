@@ -1,0 +1,91 @@
+//! Compiler calls, parsed.
+
+use larder_service::Reason;
+
+/// Which family of command-line conventions a tool follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// GCC's drivers.
+    Gcc,
+    /// Clang's drivers.
+    Clang,
+}
+
+/// Language of the source, as the driver decides it from `-x` and the file name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Language {
+    /// C, to be preprocessed.
+    C,
+}
+
+/// A call that compiles one source to one object, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invocation {
+    /// Language of the source.
+    pub language: Language,
+    /// The source, as the caller named it.
+    pub source: Vec<u8>,
+    /// The object, as the caller named it or as the driver derives it (`dir/x.c` gives `x.o`).
+    pub object: Vec<u8>,
+    /// The dependency file the caller asked for.
+    pub depfile: Option<Depfile>,
+    /// Everything on the command line that can reach an output or a stream, in order: the fields of the base key.
+    pub key_args: Vec<Vec<u8>>,
+    /// The working folder can reach an output (debug information, for example).
+    pub shows_cwd: bool,
+    /// The command line itself reaches an output: nothing may be added to it.
+    pub shows_command_line: bool,
+    /// Where the preprocessor looks for headers.
+    pub search: Search,
+}
+
+/// The dependency file that a call writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Depfile {
+    /// As the caller named it or as the driver derives it.
+    pub path: Vec<u8>,
+    /// It names the headers of system folders too (`-MD`); otherwise it does not (`-MMD`).
+    pub system_headers: bool,
+}
+
+/// The parts of the header search that come from the command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// Folders of every `-iquote`, `-I`, `-isystem`, `-idirafter` and their like, in command-line order, unchecked.
+    pub folders: Vec<Vec<u8>>,
+    /// Values of `-include` and `-imacros`: looked for like `#include "…"` from the working folder.
+    pub forced: Vec<Vec<u8>>,
+    /// Options that change the tool's own search folders or target (`-m32`, `--sysroot=…`, `-nostdinc`, `-B…`,
+    /// `-std=…`, …), in order: to be repeated when the tool is asked for its folders.
+    pub probe_args: Vec<Vec<u8>>,
+}
+
+/// Why a call cannot be cached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Row of the reason table.
+    pub reason: Reason,
+    /// The option or file it is about. Never a value of a variable.
+    pub detail: String,
+}
+
+/// Takes a call apart. `args` are without `argv[0]`.
+///
+/// # Errors
+/// The reason why the call cannot be cached.
+pub fn parse(_family: Family, _args: &[Vec<u8>]) -> Result<Invocation, Refusal> {
+    Err(Refusal { reason: Reason::NotACompile, detail: String::new() })
+}
+
+/// The caller's arguments with those added that make the tool list every file it reads in `list`.
+#[must_use]
+pub fn with_dependency_list(args: &[Vec<u8>], _list: &[u8]) -> Vec<Vec<u8>> {
+    args.to_vec()
+}
+
+/// Arguments for a run that only preprocesses and lists every file the preprocessor reads in `list`, with the
+/// caller's output and dependency options taken out.
+#[must_use]
+pub fn discovery(_family: Family, args: &[Vec<u8>], _list: &[u8]) -> Vec<Vec<u8>> {
+    args.to_vec()
+}

@@ -1,0 +1,201 @@
+//! The board: every finished request is counted here, and every report is read from here.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use larder_proto::v1::{ReasonCount, Record, ServiceStats, Stats};
+
+use crate::{Outcome, Reason};
+
+/// Version of the statistics' JSON form.
+const SCHEMA_VERSION: u32 = 1;
+
+/// How many of the latest records are kept.
+const RECORDS_KEPT: usize = 1000;
+
+/// A finished request, as a service describes it.
+#[derive(Clone, Debug, Default)]
+pub struct NewRecord {
+    /// Unix time in milliseconds at which the request ended.
+    pub at_unix_ms: u64,
+    /// The tool's name as it was called.
+    pub tool: String,
+    /// The source, as the caller named it.
+    pub source: String,
+    /// The output, as the caller named it.
+    pub output: String,
+    /// What the reason is about: a file, an option, a variable's name. Never a variable's value.
+    pub detail: String,
+    /// The daemon's own time, microseconds.
+    pub overhead_us: u64,
+    /// The tool's time, microseconds: of this call on a miss, of the stored call on a hit.
+    pub tool_us: u64,
+    /// Bytes of outputs restored or stored.
+    pub bytes: u64,
+    /// Action key in hexadecimal, or empty.
+    pub key: String,
+}
+
+/// Counts and latest records of all services. Shared by all of them.
+#[derive(Debug)]
+pub struct Board {
+    since_unix_ms: u64,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    next_id: u64,
+    services: Vec<ServiceCounts>,
+    records: VecDeque<Record>,
+}
+
+#[derive(Debug)]
+struct ServiceCounts {
+    service: &'static str,
+    /// One count for each row of the reason table.
+    counts: Vec<u64>,
+    avoided_us: u64,
+    overhead_us: u64,
+}
+
+impl Board {
+    /// An empty board for `services`, counting since `since_unix_ms`.
+    #[must_use]
+    pub fn new(since_unix_ms: u64, services: &[&'static str]) -> Self {
+        let services = services.iter().map(|service| ServiceCounts::new(service)).collect();
+        Self { since_unix_ms, inner: Mutex::new(Inner { next_id: 1, services, records: VecDeque::new() }) }
+    }
+
+    /// Counts one finished request and returns its record's id.
+    pub fn record(&self, service: &'static str, reason: Reason, new: NewRecord) -> u64 {
+        let mut inner = self.lock();
+        let id = inner.next_id;
+        inner.next_id += 1;
+        let counts = inner.service(service);
+        counts.counts[reason as usize] += 1;
+        counts.overhead_us += new.overhead_us;
+        if reason.outcome() == Outcome::Hit {
+            counts.avoided_us += new.tool_us;
+        }
+        if inner.records.len() == RECORDS_KEPT {
+            inner.records.pop_back();
+        }
+        inner.records.push_front(Record {
+            id,
+            at_unix_ms: new.at_unix_ms,
+            service: service.to_owned(),
+            tool: new.tool,
+            source: new.source,
+            output: new.output,
+            outcome: reason.outcome().id().to_owned(),
+            reason: reason.id().to_owned(),
+            detail: new.detail,
+            overhead_us: new.overhead_us,
+            tool_us: new.tool_us,
+            bytes: new.bytes,
+            key: new.key,
+        });
+        id
+    }
+
+    /// The statistics of all services, with the latest `records` records.
+    #[must_use]
+    pub fn stats(&self, records: usize) -> Stats {
+        let inner = self.lock();
+        Stats {
+            schema_version: SCHEMA_VERSION,
+            since_unix_ms: self.since_unix_ms,
+            services: inner.services.iter().map(ServiceCounts::stats).collect(),
+            records: inner.records.iter().take(records).cloned().collect(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Counts stay meaningful after a panic elsewhere; refusing to count would hide it.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn service(&mut self, service: &'static str) -> &mut ServiceCounts {
+        let position = self.services.iter().position(|known| known.service == service).unwrap_or_else(|| {
+            self.services.push(ServiceCounts::new(service));
+            self.services.len() - 1
+        });
+        &mut self.services[position]
+    }
+}
+
+impl ServiceCounts {
+    fn new(service: &'static str) -> Self {
+        Self { service, counts: vec![0; Reason::ALL.len()], avoided_us: 0, overhead_us: 0 }
+    }
+
+    fn stats(&self) -> ServiceStats {
+        let sum = |outcome: Outcome| {
+            Reason::ALL.iter().filter(|r| r.outcome() == outcome).map(|r| self.counts[*r as usize]).sum()
+        };
+        let mut reasons: Vec<_> = Reason::ALL
+            .iter()
+            .filter(|reason| self.counts[**reason as usize] > 0)
+            .map(|reason| ReasonCount {
+                id: reason.id().to_owned(),
+                outcome: reason.outcome().id().to_owned(),
+                sentence: reason.sentence().to_owned(),
+                count: self.counts[*reason as usize],
+            })
+            .collect();
+        reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));
+        ServiceStats {
+            service: self.service.to_owned(),
+            hits: sum(Outcome::Hit),
+            misses: sum(Outcome::Miss),
+            uncacheable: sum(Outcome::Uncacheable),
+            errors: sum(Outcome::Error),
+            bypasses: sum(Outcome::Bypass),
+            reasons,
+            avoided_us: self.avoided_us,
+            overhead_us: self.overhead_us,
+            figures: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_request_is_counted_under_its_outcome_and_its_reason() {
+        let board = Board::new(7, &["compile"]);
+        board.record(
+            "compile",
+            Reason::DirectHit,
+            NewRecord { tool_us: 5, overhead_us: 1, ..Default::default() },
+        );
+        board.record(
+            "compile",
+            Reason::FirstSeen,
+            NewRecord { tool_us: 9, overhead_us: 2, ..Default::default() },
+        );
+        board.record("compile", Reason::FirstSeen, NewRecord::default());
+        let stats = board.stats(2);
+        let compile = &stats.services[0];
+        assert_eq!((compile.hits, compile.misses, compile.errors), (1, 2, 0));
+        assert_eq!((compile.avoided_us, compile.overhead_us), (5, 3));
+        assert_eq!(compile.reasons[0].id, "first_seen");
+        assert_eq!(stats.records.iter().map(|r| r.id).collect::<Vec<_>>(), [3, 2]);
+    }
+
+    #[test]
+    fn only_the_latest_records_are_kept() {
+        let board = Board::new(0, &[]);
+        for _ in 0..RECORDS_KEPT + 5 {
+            board.record("compile", Reason::DirectHit, NewRecord::default());
+        }
+        let stats = board.stats(usize::MAX);
+        assert_eq!(stats.records.len(), RECORDS_KEPT);
+        assert_eq!(stats.services[0].hits, RECORDS_KEPT as u64 + 5);
+    }
+}

@@ -1,0 +1,26 @@
+//! The contract every service implements, and the vocabulary all of them share.
+//!
+//! Owns: [`Digest`], the outcome and reason tables, the [`Service`] trait, the [`Context`] a service lives in, and
+//! the [`Board`] on which all statistics are kept. Must never: see a socket, the environment, the home directory,
+//! or the clock other than through [`Clock`].
+
+mod board;
+mod clock;
+mod context;
+mod digest;
+mod outcome;
+mod reason;
+mod reports;
+mod service;
+
+pub use board::{Board, NewRecord};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use context::Context;
+pub use digest::{Digest, Hasher, Key, ParseHexError};
+pub use outcome::Outcome;
+pub use reason::Reason;
+pub use reports::Reports;
+pub use service::{Connection, ConnectionId, Service};
+
+/// Boxed future, as services return them.
+pub type BoxFuture<'a, T> = futures_util::future::BoxFuture<'a, T>;

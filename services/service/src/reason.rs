@@ -1,0 +1,100 @@
+//! The one table of reasons: why a request ended as it did.
+//!
+//! Statistics, journal, metrics, page and `larder explain` all read this table; a reason that is not here cannot be
+//! given. Ids are stable: a row's id and outcome never change, and an unused row stays.
+
+use crate::Outcome;
+
+macro_rules! reasons {
+    ($($variant:ident = $id:literal, $outcome:ident, $sentence:literal;)+) => {
+        /// Why a request ended as it did.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason {
+            $(#[doc = $sentence] $variant,)+
+        }
+
+        impl Reason {
+            /// Every reason, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The name under which statistics, journal, metrics and page know it.
+            #[must_use]
+            pub fn id(self) -> &'static str {
+                match self { $(Self::$variant => $id,)+ }
+            }
+
+            /// The outcome it belongs to.
+            #[must_use]
+            pub fn outcome(self) -> Outcome {
+                match self { $(Self::$variant => Outcome::$outcome,)+ }
+            }
+
+            /// What a person reads.
+            #[must_use]
+            pub fn sentence(self) -> &'static str {
+                match self { $(Self::$variant => $sentence,)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    DirectHit = "direct_hit", Hit, "every recorded input is unchanged";
+
+    FirstSeen = "first_seen", Miss, "no action with this compiler, these options and this source file was seen before";
+    InputChanged = "input_changed", Miss, "a file that the action reads has changed";
+    InputAppeared = "input_appeared", Miss, "a file appeared where the action had looked for one in vain";
+    InputVanished = "input_vanished", Miss, "a file that the action relied on is gone";
+    ResultGone = "result_gone", Miss, "the result was evicted, cleared or found damaged";
+
+    OptionUnknown = "option_unknown", Uncacheable, "the call has an option that larder does not know";
+    OptionUncacheable = "option_uncacheable", Uncacheable, "the call has an option whose effects larder cannot keep";
+    OptionMalformed = "option_malformed", Uncacheable, "an option of the call lacks its value";
+    SeveralSources = "several_sources", Uncacheable, "the call compiles several sources at once";
+    SourceKindUnknown = "source_kind_unknown", Uncacheable, "the source is of a language that is not cached yet";
+    SourceFromStdin = "source_from_stdin", Uncacheable, "the source is read from standard input";
+    ResponseFile = "response_file", Uncacheable, "the call takes arguments from a response file";
+    OutputToStdout = "output_to_stdout", Uncacheable, "the output goes to standard output";
+    OutputNotAFile = "output_not_a_file", Uncacheable, "the output is not an ordinary file";
+    EnvironmentUncacheable = "environment_uncacheable", Uncacheable, "a variable makes the tool write or read what larder cannot keep";
+    TimeMacro = "time_macro", Uncacheable, "the source or a header uses __DATE__, __TIME__ or __TIMESTAMP__";
+    IncludeComputed = "include_computed", Uncacheable, "a header asks for a file whose name only the preprocessor knows";
+    AssemblerInput = "assembler_input", Uncacheable, "the source or a header makes the assembler read a file";
+    PrecompiledHeader = "precompiled_header", Uncacheable, "the tool read a precompiled header";
+    CompilerUnknown = "compiler_unknown", Uncacheable, "the tool is neither GCC nor Clang, or a script that calls something else";
+    InputUnreadable = "input_unreadable", Uncacheable, "an input cannot be read";
+    InputNotAFile = "input_not_a_file", Uncacheable, "an input is not an ordinary file";
+    InputsChangedMeanwhile = "inputs_changed_meanwhile", Uncacheable, "an input was changed while the tool ran, or too shortly before";
+    ToolFailed = "tool_failed", Uncacheable, "the tool ended with an error; failures are not stored";
+    StreamsMixed = "streams_mixed", Uncacheable, "the tool wrote to both streams, and their order cannot be kept";
+    StreamsTooLarge = "streams_too_large", Uncacheable, "the tool wrote more to its streams than is kept";
+    OutputMissing = "output_missing", Uncacheable, "the tool succeeded and an expected output is not there";
+    DependenciesUnreadable = "dependencies_unreadable", Uncacheable, "the list of files that the tool read could not be understood";
+    OtherFilesystemView = "other_filesystem_view", Uncacheable, "the caller does not see the files that the daemon sees";
+
+    StoreFailed = "store_failed", Error, "the store could not be read or written";
+    ProbeFailed = "probe_failed", Error, "asking the compiler about itself failed";
+    RequestMalformed = "request_malformed", Error, "the request could not be decoded";
+    InternalError = "internal_error", Error, "larder failed in a way that it should not";
+
+    NotACompile = "not_a_compile", Bypass, "the call does not compile one source to one object";
+    LeaseLost = "lease_lost", Bypass, "the client went away before it could say how the tool ended";
+    StartingUp = "starting_up", Bypass, "the daemon is still loading its state";
+    Draining = "draining", Bypass, "the daemon is about to exit";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn ids_are_unique_and_in_one_spelling() {
+        let mut seen = HashSet::new();
+        for reason in Reason::ALL {
+            assert!(seen.insert(reason.id()), "{} stands twice", reason.id());
+            assert!(reason.id().bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{}", reason.id());
+            assert!(!reason.sentence().ends_with('.'), "{}", reason.id());
+        }
+    }
+}

@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .type_attribute(format!("larder.v1.{report}"), "#[derive(serde::Serialize, serde::Deserialize)]");
         config.type_attribute(format!("larder.v1.{report}"), "#[serde(default)]");
     }
+    config.boxed(".larder.v1.ControlReply.reply.status");
     config.compile_fds(descriptors)?;
     Ok(())
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
-use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::ChildStderr;
 use tokio::task::JoinHandle;
@@ -41,10 +40,7 @@ impl ErrorStream {
             (Some((our_side, tool_side)), _) => {
                 // As long as this process holds it, the end never comes.
                 drop(tool_side);
-                match AsyncFd::register(our_side) {
-                    Ok(side) => forward_terminal(side).await,
-                    Err(_) => Kept { bytes: Vec::new(), whole: false },
-                }
+                forward_terminal(our_side).await
             }
             (None, Some(pipe)) => forward(pipe, io::stderr()).await,
             (None, None) => Kept { bytes: Vec::new(), whole: true },
@@ -70,7 +66,6 @@ fn open_terminal() -> io::Result<(OwnedFd, OwnedFd)> {
     attributes.make_raw();
     tcsetattr(&tool_side, OptionalActions::Now, &attributes)?;
     tcsetwinsize(&tool_side, tcgetwinsize(io::stderr())?)?;
-    rustix::io::ioctl_fionbio(&our_side, true)?;
     Ok((our_side, tool_side))
 }
 
@@ -87,22 +82,25 @@ pub(super) async fn forward(mut from: impl AsyncRead + Unpin, mut to: impl Write
     }
 }
 
-async fn forward_terminal(side: AsyncFd<OwnedFd>) -> Kept {
-    let mut kept = Vec::new();
-    let mut chunk = vec![0; 64 * 1024];
-    loop {
-        let Ok(mut ready) = side.readable().await else { return Kept { bytes: kept, whole: false } };
-        match ready.try_io(|side| Ok(rustix::io::read(side, &mut chunk[..])?)) {
-            // A terminal whose other side is closed everywhere answers with an I/O error.
-            Ok(Ok(0)) => return Kept { bytes: kept, whole: true },
-            Ok(Err(error)) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
-                return Kept { bytes: kept, whole: true };
+/// Reading a terminal is left to a thread: it ends when the tool's side is closed everywhere, or with the process.
+async fn forward_terminal(side: OwnedFd) -> Kept {
+    let (done, result) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let mut kept = Vec::new();
+        let mut chunk = vec![0; 64 * 1024];
+        let whole = loop {
+            match rustix::io::read(&side, &mut chunk[..]) {
+                // A terminal whose other side is closed everywhere answers with an I/O error.
+                Ok(0) | Err(rustix::io::Errno::IO) => break true,
+                Ok(count) => keep(&mut kept, &chunk[..count], &mut io::stderr()),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => break false,
             }
-            Ok(Ok(count)) => keep(&mut kept, &chunk[..count], &mut io::stderr()),
-            Ok(Err(_)) => return Kept { bytes: kept, whole: false },
-            Err(_not_ready) => {}
-        }
-    }
+        };
+        // The receiver has given up when the streams stayed open for too long.
+        let _ = done.send(Kept { bytes: kept, whole });
+    });
+    result.await.unwrap_or(Kept { bytes: Vec::new(), whole: false })
 }
 
 fn keep(kept: &mut Vec<u8>, bytes: &[u8], to: &mut impl Write) {

@@ -252,7 +252,6 @@ impl Sandbox {
     ///
     /// # Panics
     /// When there is none, or more than one.
-    #[must_use]
     pub fn pid(&self, name: &str) -> u32 {
         let pids = self.pids(name);
         assert_eq!(pids.len(), 1, "one {name} should run, and these do: {pids:?}\n{}", self.log());

@@ -4,7 +4,8 @@
 //! tried: whoever answers there must run as this user, and a dead endpoint falls back to the broker.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
 
 use larder_glue::folders::Folders;
 use larder_glue::wire::{Wire, WireError};
@@ -17,7 +18,13 @@ use tokio::runtime::Runtime;
 use crate::broker;
 
 /// Longest time spent on getting a session, starting broker and daemon included.
-const BUDGET: Duration = Duration::from_secs(5);
+const BUDGET: Duration = Duration::from_secs(3);
+
+/// The same shortly after a client has spent [`BUDGET`] in vain: nothing is started then.
+const SHORT_BUDGET: Duration = Duration::from_millis(100);
+
+/// How long "shortly after" is.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Pause between two tries while the broker starts.
 const RETRY: Duration = Duration::from_millis(4);
@@ -54,6 +61,8 @@ pub enum Way {
     Remembered,
     /// The broker only: the remembered endpoint has just failed.
     Broker,
+    /// The broker only, whatever has failed lately: a person has asked.
+    Command,
 }
 
 /// Adopts a session; starts broker and daemon where there are none.
@@ -61,10 +70,35 @@ pub enum Way {
 /// # Errors
 /// When larder is switched off, or no daemon can be had within the budget.
 pub fn adopt(runtime: &Runtime, folders: &Folders, way: Way) -> Result<Wire, SessionError> {
-    let deadline = Instant::now() + BUDGET;
+    let in_vain = folders.runtime.join("unreachable");
+    let failed_lately = way != Way::Command && is_younger(&in_vain, PATIENCE);
+    let result = adopt_within(runtime, folders, way, failed_lately);
+    match &result {
+        Err(SessionError::Unreachable(_) | SessionError::Start(_)) if !failed_lately => {
+            // Without the marker every call of a build would wait as long; that is all that its absence costs.
+            let _ = private::ensure_folder(&folders.runtime).map(|()| std::fs::write(&in_vain, ""));
+        }
+        Ok(_) if failed_lately || way == Way::Command => drop(std::fs::remove_file(&in_vain)),
+        _ => {}
+    }
+    result
+}
+
+fn is_younger(path: &Path, age: Duration) -> bool {
+    let changed = path.metadata().and_then(|metadata| metadata.modified());
+    changed.is_ok_and(|then| SystemTime::now().duration_since(then).is_ok_and(|passed| passed < age))
+}
+
+fn adopt_within(
+    runtime: &Runtime,
+    folders: &Folders,
+    way: Way,
+    failed_lately: bool,
+) -> Result<Wire, SessionError> {
+    let deadline = Instant::now() + if failed_lately { SHORT_BUDGET } else { BUDGET };
     let remembered = if way == Way::Remembered { recall(folders) } else { None };
     let mut request = request(remembered)?;
-    let mut started = false;
+    let mut started = failed_lately;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let adopted = runtime

@@ -23,7 +23,7 @@ pub(super) fn run() -> anyhow::Result<ExitCode> {
     launch_env::leave(&folders)?;
     definition::register(&programs::beside(programs::DAEMON)?)?;
     let runtime = session::runtime()?;
-    let mut wire = session::adopt(&runtime, &folders, Way::Broker)?;
+    let mut wire = session::adopt(&runtime, &folders, Way::Command)?;
     let status = wait_ready(&mut wire)?;
     super::print(&super::render::status(&status))?;
     Ok(ExitCode::SUCCESS)

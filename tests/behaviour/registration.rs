@@ -3,8 +3,18 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use larder_proto::{LARDER_VERSION, SERVICE_NAME, lane};
 use larder_tests::{Sandbox, alive, program, wait_until};
+use running_process::broker::backend_handle::DaemonProcess;
+use running_process::broker::protocol::Frame;
 use running_process::broker::protocol_v2::{CacheManifest, ServiceDefinitionLoader};
+use running_process::test_support::conformance::{
+    assert_framed_bytes_decode_to, assert_framed_frame_matches_golden, probe_responds_correctly,
+};
+
+/// A framed request as it goes over the wire: version 1, length, frame.
+const GOLDEN_CONTROL: &[u8] = b"\x01\x0d\0\0\0\x08\x01\x18\xa0\xe3\x03\x22\x03ask\x28\x01";
+const GOLDEN_COMPILE: &[u8] = b"\x01\x0d\0\0\0\x08\x01\x18\xa1\xe3\x03\x22\x03ask\x28\x02";
 
 #[test]
 fn the_definition_reads_back_with_running_processs_own_loader() {
@@ -125,4 +135,32 @@ fn a_daemon_killed_by_force_is_replaced_at_the_next_call() {
     wait_until("the daemon to be gone", || (!alive(old)).then_some(()));
     sandbox.start();
     assert_ne!(sandbox.pid("larderd"), old);
+}
+
+#[test]
+fn the_daemon_passes_the_conformance_kits_live_probe() {
+    if inside() {
+        let expected = handle().daemon_process;
+        let endpoint = expected.ipc_endpoint.clone();
+        probe_responds_correctly(SERVICE_NAME, LARDER_VERSION, &endpoint, &expected).expect("it answers as it should");
+        let recycled = DaemonProcess { pid: std::process::id(), ..expected };
+        probe_responds_correctly(SERVICE_NAME, LARDER_VERSION, &endpoint, &recycled)
+            .expect_err("another process is not taken for the daemon");
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.start();
+    in_sandbox(&sandbox, "registration::the_daemon_passes_the_conformance_kits_live_probe");
+}
+
+#[test]
+fn the_frames_of_every_lane_keep_their_bytes() {
+    let golden: [(Frame, &[u8]); 2] = [
+        (Frame::request(lane::CONTROL.0, b"ask".to_vec()).with_request_id(1), GOLDEN_CONTROL),
+        (Frame::request(lane::COMPILE.0, b"ask".to_vec()).with_request_id(2), GOLDEN_COMPILE),
+    ];
+    for (frame, golden) in golden {
+        assert_framed_frame_matches_golden(&frame, golden).expect("the recorded bytes");
+        assert_framed_bytes_decode_to(golden, &frame).expect("the same frame");
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_proto::lane::{self, Lane};
-use larder_service::{Board, Clock, Connection, ConnectionId, NewRecord, Reason, Service};
+use larder_service::{Board, Clock, Connection, ConnectionId, NewRecord, Reason};
 use tokio::sync::watch;
 
 use crate::control::Control;

@@ -76,11 +76,11 @@ impl Upkeep {
         let Some(loaded) = self.loaded.borrow().clone() else { return };
         if let Some(store) = &loaded.store {
             self.warnings.note("flush", store.flush());
-            if tick % TICKS_TO_EVICT == 0 {
+            if tick.is_multiple_of(TICKS_TO_EVICT) {
                 self.warnings.note("evict", store.evict());
             }
         }
-        if tick % TICKS_TO_HEARTBEAT == 0 {
+        if tick.is_multiple_of(TICKS_TO_HEARTBEAT) {
             self.warnings.note("manifests", self.manifests.publish());
         }
     }

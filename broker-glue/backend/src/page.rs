@@ -4,11 +4,12 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use larder_dashboard::Options;
 use larder_glue::names;
 use larder_service::Reports;
 use tokio::net::TcpListener;
 
-use crate::http_ready;
+use crate::{http_ready, reports};
 use crate::lifecycle::Lifecycle;
 use crate::warnings::Warnings;
 
@@ -36,7 +37,27 @@ pub(crate) async fn serve(page: Page) {
             Ok(socket) => http_ready::keep_telling(PathBuf::from(socket), port).await,
             Err(error) => page.warnings.set("broker", error),
         }
+        // The page outlives a broker that cannot be told.
+        std::future::pending::<()>().await;
     };
-    telling.await;
-    drop(listener);
+    let ended = {
+        let lifecycle = Arc::clone(&page.lifecycle);
+        async move { drop(lifecycle.drain_asked().await) }
+    };
+    let broker = page.broker.clone();
+    // The broker's page shows this one in a frame of its own.
+    let options = Options { frame_ancestors: Box::new(move || reports::broker_page(&broker).map(origin)) };
+    tokio::select! {
+        served = larder_dashboard::serve(listener, page.reports, ended, options) => {
+            if let Err(error) = served {
+                page.warnings.set("page", format!("there is no page: {error}"));
+            }
+        }
+        () = telling => {}
+    }
+}
+
+/// Origin of a page's address.
+fn origin(address: String) -> String {
+    address.trim_end_matches('/').to_owned()
 }

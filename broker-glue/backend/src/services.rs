@@ -23,3 +23,72 @@ pub(crate) struct Loaded {
     /// `None` while there is none to be had.
     pub(crate) store: Option<Arc<dyn Keeper>>,
 }
+
+/// Files whose content is remembered by stamp; about 200 bytes each.
+const FINGERPRINTS: usize = 200_000;
+
+/// Opens the store and puts the services together over it.
+///
+/// # Errors
+/// When the store's folder cannot be used; never for what is in it.
+pub(crate) fn load(folders: &Folders, settings: &Settings, context: Context) -> anyhow::Result<Loaded> {
+    let root = folders.store();
+    private::ensure_folder(&root)?;
+    let (store, found) = Store::open(StoreConfig {
+        root: root.clone(),
+        limit_bytes: settings.size_limit,
+        memory_bytes: settings.memory_limit,
+        clock: Arc::clone(&context.clock),
+    })
+    .with_context(|| format!("failed to open the store in {}", root.display()))?;
+    tracing::info!(blobs = found.blobs, actions = found.actions, relisted = found.relisted, "the store is open");
+    if let Some(reason) = found.set_aside {
+        tracing::warn!("the index was rebuilt from the blobs: {reason}");
+    }
+    let store = Arc::new(store);
+    let fingerprints = Arc::new(Fingerprints::new(Arc::clone(&context.clock), FINGERPRINTS));
+    let compile = Compile::new(context, Arc::clone(&store), fingerprints);
+    Ok(Loaded { services: vec![Arc::new(compile)], store: Some(store) })
+}
+
+/// What answers while there is no store.
+pub(crate) fn stand_in(context: Context) -> Loaded {
+    let stand_in = StandIn { reason: Reason::StoreFailed, context };
+    Loaded { services: vec![Arc::new(stand_in)], store: None }
+}
+
+impl Keeper for Store {
+    fn status(&self) -> StoreStatus {
+        let usage = self.usage();
+        StoreStatus {
+            folder: String::new(),
+            bytes: usage.bytes,
+            limit_bytes: usage.limit_bytes,
+            blobs: usage.blobs,
+            actions: usage.actions,
+            evicted_blobs: usage.evicted_blobs,
+            damaged_blobs: usage.damaged_blobs,
+        }
+    }
+
+    fn flush(&self) -> anyhow::Result<()> {
+        Ok(Self::flush(self)?)
+    }
+
+    fn evict(&self) -> anyhow::Result<()> {
+        self.evict_if_needed()?;
+        Ok(())
+    }
+}
+
+/// Folder for files that clients and services exchange while a request runs.
+pub(crate) fn tmp(folders: &Folders) -> PathBuf {
+    folders.store().join("tmp")
+}
+
+/// What of the file system this process sees: inode of its mount namespace, device and inode of its root folder.
+pub(crate) fn filesystem_view() -> (u64, u64, u64) {
+    let namespace = std::fs::metadata("/proc/self/ns/mnt").map_or(0, |namespace| namespace.ino());
+    let (device, root) = std::fs::metadata("/").map_or((0, 0), |root| (root.dev(), root.ino()));
+    (namespace, device, root)
+}

@@ -48,7 +48,8 @@ impl ActionResult {
     /// # Errors
     /// [`StoreError::TooLarge`] names the limit that is exceeded.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, StoreError> {
-        let mut bytes = Vec::with_capacity(64 + self.stdout.len() + self.stderr.len() + 80 * self.outputs.len());
+        let mut bytes =
+            Vec::with_capacity(64 + self.stdout.len() + self.stderr.len() + 80 * self.outputs.len());
         bytes.push(VERSION);
         bytes.extend(self.exit_code.to_le_bytes());
         bytes.extend(self.tool_us.to_le_bytes());
@@ -118,7 +119,8 @@ mod tests {
     use super::*;
 
     fn example() -> ActionResult {
-        let output = |name: &str, mode| OutputBlob { name: name.into(), digest: Digest::of(name.as_bytes()), mode };
+        let output =
+            |name: &str, mode| OutputBlob { name: name.into(), digest: Digest::of(name.as_bytes()), mode };
         ActionResult {
             outputs: vec![output("object", 0o644), output("depfile", 0o600)],
             stdout: b"out".to_vec(),

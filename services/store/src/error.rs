@@ -41,6 +41,12 @@ pub enum StoreError {
         /// The file that was to be stored.
         path: PathBuf,
     },
+    /// A file that is still being written cannot become a blob.
+    #[error("failed to store {}: it changed while it was read", .path.display())]
+    Changed {
+        /// The file that was to be stored.
+        path: PathBuf,
+    },
     /// Something exceeds a limit of the store, or of the caller.
     #[error("failed to keep {what}: {size} bytes are more than the limit of {limit}")]
     TooLarge {
@@ -63,7 +69,7 @@ pub enum StoreError {
         /// The index file.
         path: PathBuf,
     },
-    /// The index cannot be read or written. It is rebuilt the next time the store is opened.
+    /// The index cannot be read or written. It is opened again, or rebuilt, at the next flush.
     #[error("failed to use the index {}: {reason}", .path.display())]
     Index {
         /// The index file.

@@ -10,6 +10,7 @@
 mod action;
 mod bytes;
 mod catalog;
+mod content;
 mod disk;
 mod error;
 mod evict;

@@ -35,7 +35,11 @@ impl BlobStamp {
 
     /// Whether a change after `file_time_ns` would show in this stamp.
     pub(crate) fn proves_content_at(&self, file_time_ns: u64) -> bool {
-        u64::try_from(self.ctime_ns.max(self.mtime_ns)).is_ok_and(|changed| changed < file_time_ns)
+        const SECOND: i64 = 1_000_000_000;
+        // Some file systems stamp in whole seconds, the coarsest in two.
+        let tick = if self.ctime_ns % SECOND == 0 { 2 * SECOND } else { 0 };
+        let changed = self.ctime_ns.max(self.mtime_ns).saturating_add(tick);
+        u64::try_from(changed).is_ok_and(|changed| changed < file_time_ns)
     }
 }
 
@@ -139,6 +143,9 @@ mod tests {
         let stamp = BlobStamp { mtime_ns: 5, ctime_ns: 7, inode: 1 };
         assert!(!stamp.proves_content_at(7));
         assert!(stamp.proves_content_at(8));
+        let whole = BlobStamp { ctime_ns: 3_000_000_000, ..stamp };
+        assert!(!whole.proves_content_at(5_000_000_000));
+        assert!(whole.proves_content_at(5_000_000_001));
         assert!(!BlobStamp { ctime_ns: -1, mtime_ns: -1, ..stamp }.proves_content_at(8));
     }
 

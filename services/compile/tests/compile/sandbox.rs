@@ -18,6 +18,7 @@ use larder_proto::v1::{
 };
 use larder_proto::{PROTOCOL_VERSION, compile_env};
 use larder_service::{Board, Clock as _, Connection, Context, Service as _, SystemClock};
+use larder_store::{Store, StoreConfig};
 use prost::Message as _;
 
 pub(crate) struct Sandbox {
@@ -55,7 +56,7 @@ pub(crate) struct Ran {
 impl Sandbox {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["store", "tmp", "work"] {
+        for name in ["tmp", "work"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
         let clock = Arc::new(SystemClock);
@@ -66,7 +67,9 @@ impl Sandbox {
             tmp: folder.path().join("tmp"),
             filesystem_view: (1, 2, 3),
         };
-        let store = Arc::new(open_store(&folder.path().join("store"), &context));
+        let root = folder.path().join("store");
+        let config = StoreConfig { root, limit_bytes: 1 << 30, memory_bytes: 1 << 20, clock: clock.clone() };
+        let store = Arc::new(Store::open(config).unwrap().0);
         let fingerprints = Arc::new(Fingerprints::new(clock, 10_000));
         let service = Arc::new(Compile::new(context, store, fingerprints));
         Self { folder, service, board, connections: AtomicU64::new(1) }
@@ -121,10 +124,6 @@ impl Sandbox {
     pub(crate) fn leftovers(&self) -> usize {
         std::fs::read_dir(self.folder.path().join("tmp")).unwrap().count()
     }
-}
-
-fn open_store(_folder: &Path, _context: &Context) -> larder_store::Store {
-    todo_store()
 }
 
 #[derive(Clone)]

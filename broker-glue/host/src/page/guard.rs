@@ -1,0 +1,103 @@
+//! Which requests are answered.
+
+use hyper::header::{HOST, HeaderMap, ORIGIN};
+use hyper::{Method, StatusCode, Uri};
+
+/// A request that gets no page.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// The answer's status.
+    pub(super) status: StatusCode,
+    /// Why, for the person at the other end.
+    pub(super) reason: &'static str,
+}
+
+/// Names under which a browser on this machine reaches the page.
+const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
+
+/// Checks a request to the page on `port`. A name that only resolves to this machine is another site's, as is any
+/// other origin.
+///
+/// # Errors
+/// With the answer, when the request is not for this page, comes from another one, or wants to change something.
+pub(super) fn check(method: &Method, headers: &HeaderMap, uri: &Uri, port: u16) -> Result<(), Refused> {
+    let refused = |status, reason| Err(Refused { status, reason });
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = hosts.next().and_then(|host| host.to_str().ok());
+    let named = host.is_some_and(|host| is_own(host, port)) && hosts.next().is_none();
+    if !named || uri.authority().is_some_and(|authority| !is_own(authority.as_str(), port)) {
+        return refused(StatusCode::MISDIRECTED_REQUEST, "this page has no such name");
+    }
+    let foreign = |origin: &hyper::header::HeaderValue| {
+        let origin = origin.to_str().ok().and_then(|origin| origin.strip_prefix("http://"));
+        !origin.is_some_and(|origin| is_own(origin, port))
+    };
+    if headers.get_all(ORIGIN).iter().any(foreign) {
+        return refused(StatusCode::FORBIDDEN, "another page may not ask this one");
+    }
+    if method != Method::GET && method != Method::HEAD {
+        return refused(StatusCode::METHOD_NOT_ALLOWED, "this page can only be read");
+    }
+    Ok(())
+}
+
+fn is_own(host: &str, port: u16) -> bool {
+    host.rsplit_once(':').is_some_and(|(name, number)| {
+        NAMES.iter().any(|own| name.eq_ignore_ascii_case(own)) && number.parse() == Ok(port)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn status(method: &Method, headers: &[(&str, &str)]) -> Result<(), u16> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            let name: hyper::header::HeaderName = name.parse().expect("a name");
+            map.append(name, value.parse().expect("a value"));
+        }
+        check(method, &map, &Uri::from_static("/"), 4000).map_err(|refused| refused.status.as_u16())
+    }
+
+    #[test]
+    fn the_pages_own_names_are_answered() {
+        for host in ["127.0.0.1:4000", "localhost:4000", "LocalHost:4000"] {
+            assert_eq!(status(&Method::GET, &[("host", host)]), Ok(()), "{host}");
+        }
+        let own = [("host", "127.0.0.1:4000"), ("origin", "http://127.0.0.1:4000")];
+        assert_eq!(status(&Method::HEAD, &own), Ok(()));
+    }
+
+    #[test]
+    fn another_name_or_none_is_misdirected() {
+        for host in
+            ["evil.example:4000", "127.0.0.1", "127.0.0.1:4001", "[::1]:4000", "127.0.0.1.evil.example:4000"]
+        {
+            assert_eq!(status(&Method::GET, &[("host", host)]), Err(421), "{host}");
+        }
+        assert_eq!(status(&Method::GET, &[]), Err(421));
+        assert_eq!(status(&Method::GET, &[("host", "localhost:4000"), ("host", "localhost:4000")]), Err(421));
+    }
+
+    #[test]
+    fn another_origin_and_another_method_are_refused() {
+        for origin in ["http://evil.example", "null", "https://127.0.0.1:4000", "http://127.0.0.1:4001"] {
+            let headers = [("host", "127.0.0.1:4000"), ("origin", origin)];
+            assert_eq!(status(&Method::GET, &headers), Err(403), "{origin}");
+        }
+        for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
+            assert_eq!(status(&method, &[("host", "127.0.0.1:4000")]), Err(405), "{method}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_but_the_own_names_is_a_host(host in ".{0,40}") {
+            let lower = host.to_ascii_lowercase();
+            let own = ["127.0.0.1:", "localhost:"].iter().any(|name| lower.starts_with(name));
+            prop_assert!(own || !is_own(&host, 4000));
+        }
+    }
+}

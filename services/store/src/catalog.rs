@@ -1,0 +1,236 @@
+//! What the store holds, in memory: the index's rows, and which of them are still to be written.
+
+use std::collections::{HashMap, HashSet};
+
+use larder_service::Digest;
+
+use crate::row::{BlobRow, BlobStamp, RecordRow};
+use crate::{RecordId, RecordKind};
+
+/// Something that is stored.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(crate) enum Name {
+    Record(RecordId),
+    Blob(Digest),
+}
+
+/// Something that may be evicted.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Candidate {
+    /// Unix time, milliseconds.
+    pub(crate) last_use: u64,
+    pub(crate) name: Name,
+    /// Bytes.
+    pub(crate) size: u64,
+}
+
+/// Rows that the index does not have yet.
+#[derive(Default)]
+pub(crate) struct Changes {
+    /// `None`: the blob is gone.
+    pub(crate) blobs: Vec<(Digest, Option<BlobRow>)>,
+    pub(crate) records: Vec<(RecordId, RecordRow)>,
+}
+
+/// All rows.
+#[derive(Default)]
+pub(crate) struct Catalog {
+    blobs: HashMap<Digest, BlobRow>,
+    records: HashMap<RecordId, RecordRow>,
+    changed: HashSet<Name>,
+    bytes: u64,
+    actions: u64,
+}
+
+impl Catalog {
+    /// Bytes of all blobs and records.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(crate) fn blobs(&self) -> u64 {
+        self.blobs.len() as u64
+    }
+
+    /// Records that are action results.
+    pub(crate) fn actions(&self) -> u64 {
+        self.actions
+    }
+
+    pub(crate) fn has_blob(&self, digest: &Digest) -> bool {
+        self.blobs.contains_key(digest)
+    }
+
+    /// A row that the index has.
+    pub(crate) fn know_blob(&mut self, digest: Digest, row: BlobRow) {
+        if self.blobs.insert(digest, row).is_none() {
+            self.bytes = self.bytes.saturating_add(digest.size);
+        }
+    }
+
+    /// A row that the index does not have.
+    pub(crate) fn put_blob(&mut self, digest: Digest, row: BlobRow) {
+        self.know_blob(digest, row);
+        self.changed.insert(Name::Blob(digest));
+    }
+
+    /// Notes a use at `now`; the stamp that proves the content, if there is one.
+    pub(crate) fn use_blob(&mut self, digest: &Digest, now: u64) -> Option<Option<BlobStamp>> {
+        let row = self.blobs.get_mut(digest)?;
+        if row.last_use < now {
+            row.last_use = now;
+            self.changed.insert(Name::Blob(*digest));
+        }
+        Some(row.stamp)
+    }
+
+    /// The content is proven for as long as the file has `stamp`.
+    pub(crate) fn prove_blob(&mut self, digest: &Digest, stamp: BlobStamp) {
+        if let Some(row) = self.blobs.get_mut(digest) {
+            row.stamp = Some(stamp);
+            self.changed.insert(Name::Blob(*digest));
+        }
+    }
+
+    pub(crate) fn drop_blob(&mut self, digest: &Digest) {
+        if self.blobs.remove(digest).is_some() {
+            self.bytes -= digest.size;
+            self.changed.insert(Name::Blob(*digest));
+        }
+    }
+
+    /// A row that the index has.
+    pub(crate) fn know_record(&mut self, id: RecordId, row: RecordRow) {
+        self.drop_record(&id);
+        self.bytes = self.bytes.saturating_add(row.size);
+        self.actions += u64::from(id.kind == RecordKind::Action);
+        self.records.insert(id, row);
+    }
+
+    /// Notes a use at `now`; whether the record is known.
+    pub(crate) fn use_record(&mut self, id: &RecordId, now: u64) -> bool {
+        let Some(row) = self.records.get_mut(id) else { return false };
+        if row.last_use < now {
+            row.last_use = now;
+            self.changed.insert(Name::Record(*id));
+        }
+        true
+    }
+
+    pub(crate) fn has_record(&self, id: &RecordId) -> bool {
+        self.records.contains_key(id)
+    }
+
+    pub(crate) fn drop_record(&mut self, id: &RecordId) {
+        if let Some(row) = self.records.remove(id) {
+            self.bytes -= row.size;
+            self.actions -= u64::from(id.kind == RecordKind::Action);
+            self.changed.remove(&Name::Record(*id));
+        }
+    }
+
+    /// What is still to be written; from now on it counts as written.
+    pub(crate) fn take_changes(&mut self) -> Changes {
+        let mut changes = Changes::default();
+        for name in self.changed.drain() {
+            match name {
+                Name::Blob(digest) => changes.blobs.push((digest, self.blobs.get(&digest).copied())),
+                Name::Record(id) => changes.records.extend(self.records.get(&id).map(|row| (id, *row))),
+            }
+        }
+        changes
+    }
+
+    /// Takes back what [`Self::take_changes`] gave, as it could not be written.
+    pub(crate) fn return_changes(&mut self, changes: &Changes) {
+        self.changed.extend(changes.blobs.iter().map(|(digest, _)| Name::Blob(*digest)));
+        self.changed.extend(changes.records.iter().map(|(id, _)| Name::Record(*id)));
+    }
+
+    /// The index lost rows: all those of blobs are to be written again.
+    pub(crate) fn doubt_index(&mut self) {
+        self.changed.extend(self.blobs.keys().map(|digest| Name::Blob(*digest)));
+    }
+
+    /// All there is, what was used longest ago first.
+    pub(crate) fn by_last_use(&self) -> Vec<Candidate> {
+        let blobs = self.blobs.iter().map(|(digest, row)| Candidate {
+            last_use: row.last_use,
+            name: Name::Blob(*digest),
+            size: digest.size,
+        });
+        let records = self.records.iter().map(|(id, row)| Candidate {
+            last_use: row.last_use,
+            name: Name::Record(*id),
+            size: row.size,
+        });
+        let mut all: Vec<_> = blobs.chain(records).collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// Whether it was used after `candidate` was listed, or is gone.
+    pub(crate) fn outdates(&self, candidate: &Candidate) -> bool {
+        let last_use = match candidate.name {
+            Name::Blob(digest) => self.blobs.get(&digest).map(|row| row.last_use),
+            Name::Record(id) => self.records.get(&id).map(|row| row.last_use),
+        };
+        last_use != Some(candidate.last_use)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_service::Key;
+
+    use super::*;
+
+    const UNPROVEN: BlobRow = BlobRow { last_use: 5, stamp: None };
+
+    #[test]
+    fn bytes_and_counts_follow_what_is_there() {
+        let mut catalog = Catalog::default();
+        let (digest, id) = (Digest::of(b"abc"), RecordId::action(&Key([1; 32])));
+        for size in [10, 7] {
+            catalog.put_blob(digest, UNPROVEN);
+            catalog.know_record(id, RecordRow { last_use: 1, size });
+            assert_eq!((catalog.bytes(), catalog.blobs(), catalog.actions()), (3 + size, 1, 1));
+        }
+        for _ in 0..2 {
+            catalog.drop_blob(&digest);
+            catalog.drop_record(&id);
+            assert_eq!((catalog.bytes(), catalog.blobs(), catalog.actions()), (0, 0, 0));
+        }
+    }
+
+    #[test]
+    fn a_change_is_written_once_unless_it_comes_back() {
+        let mut catalog = Catalog::default();
+        let digest = Digest::of(b"abc");
+        catalog.know_blob(digest, UNPROVEN);
+        assert!(catalog.take_changes().blobs.is_empty());
+        assert_eq!(catalog.use_blob(&digest, 5), Some(None));
+        assert!(catalog.take_changes().blobs.is_empty(), "it was used at 5 before");
+        catalog.use_blob(&digest, 6);
+        let changes = catalog.take_changes();
+        assert_eq!(changes.blobs, [(digest, Some(BlobRow { last_use: 6, stamp: None }))]);
+        assert!(catalog.take_changes().blobs.is_empty());
+        catalog.return_changes(&changes);
+        catalog.drop_blob(&digest);
+        assert_eq!(catalog.take_changes().blobs, [(digest, None)]);
+    }
+
+    #[test]
+    fn a_use_moves_to_the_end_and_outdates_the_list() {
+        let mut catalog = Catalog::default();
+        let (first, second) = (Digest::of(b"1"), Digest::of(b"2"));
+        catalog.know_blob(first, BlobRow { last_use: 1, stamp: None });
+        catalog.know_blob(second, BlobRow { last_use: 2, stamp: None });
+        let list = catalog.by_last_use();
+        assert_eq!(list[0].name, Name::Blob(first));
+        catalog.use_blob(&first, 3);
+        assert!(catalog.outdates(&list[0]));
+        assert!(!catalog.outdates(&list[1]));
+        assert_eq!(catalog.by_last_use()[0].name, Name::Blob(second));
+    }
+}

@@ -1,0 +1,253 @@
+//! The disk tier: blobs as files, records in the index.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use larder_service::{Clock, Digest};
+use tempfile::NamedTempFile;
+
+use crate::catalog::{Candidate, Catalog, Name};
+use crate::content;
+use crate::folder::{Folder, is_absence};
+use crate::index::Index;
+use crate::pins::Pins;
+use crate::row::{BlobRow, BlobStamp, RecordRow};
+use crate::{MAX_RECORD_BYTES, RecordId, StoreError, Tier};
+
+/// Blobs and records on disk: the tier that decides.
+pub struct DiskTier {
+    pub(crate) folder: Folder,
+    pub(crate) index: Index,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) pins: Pins,
+    /// Also held while a blob's file is put in place or removed, so that the two agree.
+    pub(crate) catalog: Mutex<Catalog>,
+    /// Blobs found damaged or gone.
+    pub(crate) damaged: AtomicU64,
+    /// Keeps other processes away.
+    pub(crate) _lock: File,
+}
+
+impl DiskTier {
+    pub(crate) fn catalog(&self) -> MutexGuard<'_, Catalog> {
+        self.catalog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The file of the blob `digest`, its content proven.
+    pub(crate) fn blob_file(&self, digest: &Digest) -> Result<Option<PathBuf>, StoreError> {
+        let Some(blob) = self.look(digest)? else { return Ok(None) };
+        if blob.proven {
+            return Ok(Some(blob.path));
+        }
+        let proof = self.prove(digest, &blob, |file| content::hash(file).map(|content| (content, ())))?;
+        Ok(proof.map(|()| blob.path))
+    }
+
+    /// The file of the blob `digest`, of which only name, kind and size are as they should be.
+    fn look(&self, digest: &Digest) -> Result<Option<BlobFile>, StoreError> {
+        let Some(proof) = self.use_blob(digest) else { return Ok(None) };
+        let path = self.folder.blob(digest);
+        let metadata = match path.symlink_metadata() {
+            Ok(metadata) => metadata,
+            Err(error) if is_absence(&error) => return self.lose(digest, None),
+            Err(error) => return Err(StoreError::read(&path, error)),
+        };
+        let stamp = BlobStamp::of(&metadata);
+        if !metadata.is_file() || metadata.len() != digest.size {
+            return self.lose(digest, Some(stamp));
+        }
+        Ok(Some(BlobFile { path, proven: proof == Some(stamp) }))
+    }
+
+    /// Reads `blob` with `read`, which also tells the digest of what it read; `None` when that is another.
+    fn prove<T>(
+        &self,
+        digest: &Digest,
+        blob: &BlobFile,
+        read: impl FnOnce(&mut File) -> io::Result<(Digest, T)>,
+    ) -> Result<Option<T>, StoreError> {
+        let failed = |error| StoreError::read(&blob.path, error);
+        let now = self.clock.file_time_ns();
+        let mut file = match content::open(&blob.path) {
+            Ok(file) => file,
+            Err(error) if is_absence(&error) => return self.lose(digest, None),
+            Err(error) => return Err(failed(error)),
+        };
+        let stamp = BlobStamp::of(&file.metadata().map_err(failed)?);
+        let (found, content) = read(&mut file).map_err(failed)?;
+        if found != *digest {
+            return self.lose(digest, Some(stamp));
+        }
+        let unchanged = BlobStamp::of(&file.metadata().map_err(failed)?) == stamp;
+        if !blob.proven && unchanged && stamp.proves_content_at(now) {
+            self.catalog().prove_blob(digest, stamp);
+        }
+        Ok(Some(content))
+    }
+
+    /// Forgets a blob whose file, then stamped `stamp`, is not what it should be; `None`: it was not there.
+    fn lose<T>(&self, digest: &Digest, stamp: Option<BlobStamp>) -> Result<Option<T>, StoreError> {
+        let mut catalog = self.catalog();
+        let now = self.folder.blob(digest).symlink_metadata().ok().map(|now| BlobStamp::of(&now));
+        // Someone may have put a sound one in its place meanwhile.
+        if now == stamp && catalog.has_blob(digest) {
+            tracing::warn!(%digest, "a blob was damaged or removed, and is dropped");
+            self.damaged.fetch_add(1, Ordering::Relaxed);
+            catalog.drop_blob(digest);
+            self.folder.remove(digest)?;
+        }
+        Ok(None)
+    }
+
+    /// Makes a blob of the ordinary file at `path`.
+    pub(crate) fn put_file(&self, path: &Path) -> Result<Digest, StoreError> {
+        let mut file = self.folder.temporary()?;
+        let digest = content::copy(path, &mut file)?;
+        if self.blob_file(&digest)?.is_none() {
+            self.place(file, &digest)?;
+        }
+        Ok(digest)
+    }
+
+    fn place(&self, file: NamedTempFile, digest: &Digest) -> Result<(), StoreError> {
+        let mut catalog = self.catalog();
+        self.folder.place(file, digest)?;
+        // It may be changed in this tick of the clock without a trace, so nothing is proven yet.
+        catalog.put_blob(*digest, BlobRow { last_use: self.clock.unix_ms(), stamp: None });
+        Ok(())
+    }
+
+    /// Notes a use of the blob `digest`, whichever tier answers it; its proof, if it is there and has one.
+    pub(crate) fn use_blob(&self, digest: &Digest) -> Option<Option<BlobStamp>> {
+        self.catalog().use_blob(digest, self.clock.unix_ms())
+    }
+
+    /// Notes a use of the record `id`, whichever tier answers it; whether it is there.
+    pub(crate) fn use_record(&self, id: &RecordId) -> bool {
+        self.catalog().use_record(id, self.clock.unix_ms())
+    }
+
+    /// Removes `candidate`, unless it was used lately or is pinned; whether it was removed. A record stays in the
+    /// index file.
+    pub(crate) fn evict(&self, candidate: &Candidate) -> Result<bool, StoreError> {
+        let mut catalog = self.catalog();
+        if catalog.outdates(candidate) {
+            return Ok(false);
+        }
+        match candidate.name {
+            Name::Blob(digest) if self.pins.pinned(&digest) => return Ok(false),
+            Name::Blob(digest) => {
+                self.folder.remove(&digest)?;
+                catalog.drop_blob(&digest);
+            }
+            Name::Record(id) => catalog.drop_record(&id),
+        }
+        Ok(true)
+    }
+
+    /// Writes what is only in memory.
+    pub(crate) fn flush(&self) -> Result<(), StoreError> {
+        let changes = self.catalog().take_changes();
+        let Err(error) = self.index.flush(&changes) else { return Ok(()) };
+        self.catalog().return_changes(&changes);
+        // The index library does not get over an error by itself.
+        self.index.reopen()?;
+        self.catalog().doubt_index();
+        Err(error)
+    }
+}
+
+/// A blob's file.
+struct BlobFile {
+    path: PathBuf,
+    /// Its stamp is the one that proves the content.
+    proven: bool,
+}
+
+impl Tier for DiskTier {
+    fn name(&self) -> &'static str {
+        "disk"
+    }
+
+    fn record(&self, id: &RecordId) -> Result<Option<Arc<[u8]>>, StoreError> {
+        if !self.use_record(id) {
+            return Ok(None);
+        }
+        let bytes = self.index.record(id)?;
+        if bytes.is_none() {
+            self.drop_record(id)?;
+        }
+        Ok(bytes.map(Into::into))
+    }
+
+    fn put_record(&self, id: &RecordId, bytes: &Arc<[u8]>) -> Result<(), StoreError> {
+        if bytes.len() > MAX_RECORD_BYTES {
+            return Err(StoreError::TooLarge {
+                what: "a record".to_owned(),
+                size: bytes.len() as u64,
+                limit: MAX_RECORD_BYTES as u64,
+            });
+        }
+        let row = RecordRow { last_use: self.clock.unix_ms(), size: bytes.len() as u64 };
+        self.index.put_record(id, bytes, row)?;
+        self.catalog().know_record(*id, row);
+        Ok(())
+    }
+
+    fn drop_record(&self, id: &RecordId) -> Result<(), StoreError> {
+        self.catalog().drop_record(id);
+        self.index.drop_records(&[*id])
+    }
+
+    fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
+        let Some(blob) = self.look(digest)? else { return Ok(None) };
+        // Reading costs more than hashing, so that a proof by stamp is not made use of.
+        self.prove(digest, &blob, |file| {
+            let mut bytes = Vec::new();
+            file.take(digest.size.saturating_add(1)).read_to_end(&mut bytes)?;
+            Ok((Digest::of(&bytes), bytes.into()))
+        })
+    }
+
+    fn put_blob(&self, digest: &Digest, bytes: &Arc<[u8]>) -> Result<(), StoreError> {
+        if self.blob_file(digest)?.is_some() {
+            return Ok(());
+        }
+        let mut file = self.folder.temporary()?;
+        file.write_all(bytes).map_err(|error| StoreError::write(file.path(), error))?;
+        self.place(file, digest)
+    }
+
+    fn drop_blob(&self, digest: &Digest) -> Result<(), StoreError> {
+        let mut catalog = self.catalog();
+        self.folder.remove(digest)?;
+        catalog.drop_blob(digest);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_service::SystemClock;
+
+    use super::*;
+
+    fn tier() -> (DiskTier, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let (tier, _) = DiskTier::open(folder.path(), Arc::new(SystemClock)).unwrap();
+        (tier, folder)
+    }
+
+    crate::tier::tier_tests!(tier());
+
+    #[test]
+    fn a_record_that_is_too_large_is_refused() {
+        let (tier, _folder) = tier();
+        let id = RecordId::manifest(&larder_service::Key([1; 32]));
+        let error = tier.put_record(&id, &vec![0; MAX_RECORD_BYTES + 1].into()).unwrap_err();
+        assert!(matches!(error, StoreError::TooLarge { .. }), "{error}");
+    }
+}

@@ -1,0 +1,79 @@
+//! Makes room: what was used longest ago goes first.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use crate::catalog::Name;
+use crate::{RecordId, Store, StoreError, Tier as _};
+
+/// What was evicted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evicted {
+    /// Blobs.
+    pub blobs: u64,
+    /// Action results and manifests.
+    pub records: u64,
+    /// Size of both, bytes.
+    pub bytes: u64,
+}
+
+impl Store {
+    /// When the store holds more than its limit, removes what was used longest ago until it holds 90 % of it. What
+    /// is pinned stays, even if that means to stay above the limit.
+    ///
+    /// # Errors
+    /// When a file cannot be removed or the index cannot be written.
+    pub fn evict_if_needed(&self) -> Result<Evicted, StoreError> {
+        // Who finds another thread at it need not wait: it makes room for both.
+        let Ok(_alone) = self.evicting.try_lock() else { return Ok(Evicted::default()) };
+        let candidates = {
+            let catalog = self.disk.catalog();
+            if catalog.bytes() <= self.limit_bytes {
+                return Ok(Evicted::default());
+            }
+            catalog.by_last_use()
+        };
+        let target = self.limit_bytes - self.limit_bytes / 10;
+        let mut evicted = Evicted::default();
+        let mut records = Vec::new();
+        let mut failure = None;
+        for candidate in candidates {
+            if self.disk.catalog().bytes() <= target {
+                break;
+            }
+            match self.disk.evict(&candidate) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                // One file that does not go must not keep the others.
+                Err(error) => {
+                    failure = failure.or(Some(error));
+                    continue;
+                }
+            }
+            evicted.bytes += candidate.size;
+            match candidate.name {
+                Name::Blob(digest) => {
+                    evicted.blobs += 1;
+                    self.memory.drop_blob(&digest)?;
+                }
+                Name::Record(id) => records.push(id),
+            }
+        }
+        evicted.records = records.len() as u64;
+        self.evicted_blobs.fetch_add(evicted.blobs, Ordering::Relaxed);
+        self.drop_evicted(records)?;
+        tracing::debug!(blobs = evicted.blobs, records = evicted.records, bytes = evicted.bytes, "evicted");
+        failure.map_or(Ok(evicted), Err)
+    }
+
+    /// Removes `records`, which the catalog lists no longer, from index and memory.
+    fn drop_evicted(&self, mut records: Vec<RecordId>) -> Result<(), StoreError> {
+        let _alone = self.records.write().unwrap_or_else(PoisonError::into_inner);
+        // Some may have been put again meanwhile.
+        records.retain(|id| !self.disk.catalog().has_record(id));
+        for id in &records {
+            self.memory.drop_record(id)?;
+        }
+        self.disk.index.drop_records(&records)
+    }
+}

@@ -1,0 +1,9 @@
+//! The store as its callers see it, and what it does about what others do to its folder.
+
+#![cfg(test)]
+
+mod blobs;
+mod eviction;
+mod index;
+mod opening;
+mod sandbox;

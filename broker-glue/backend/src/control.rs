@@ -115,8 +115,8 @@ mod tests {
     }
 
     fn ask(control: &Control, protocol: u32, request: control_request::Request) -> control_reply::Reply {
-        let request =
-            ControlRequest { protocol, client_version: "9".to_owned(), request: Some(request) }.encode_to_vec();
+        let request = ControlRequest { protocol, client_version: "9".to_owned(), request: Some(request) }
+            .encode_to_vec();
         let reply = ControlReply::decode(control.answer(&request).as_slice()).expect("a reply");
         assert_eq!(reply.daemon_version, LARDER_VERSION);
         reply.reply.expect("not empty")

@@ -22,21 +22,24 @@ pub(crate) struct Launch {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LaunchError {
     /// A variable of the launch contract is missing: a person started the program.
-    #[error(
-        "failed to start: larderd is launched by a broker, and {missing} is not set\nhint: larder start"
-    )]
+    #[error("failed to start: larderd is launched by a broker, and {missing} is not set\nhint: larder start")]
     ByHand {
         /// The first missing variable.
         missing: &'static str,
     },
     /// The definition names another service.
-    #[error("failed to start: launched as the service {name:?}, and this is {:?}\nhint: larder start", larder_proto::SERVICE_NAME)]
+    #[error(
+        "failed to start: launched as the service {name:?}, and this is {:?}\nhint: larder start",
+        larder_proto::SERVICE_NAME
+    )]
     OtherService {
         /// The service that was asked for.
         name: String,
     },
     /// The broker launched this binary for another version than its own.
-    #[error("failed to start: launched for version {wanted}, and this is {LARDER_VERSION}\nhint: install one version of larder, larderd and larder-broker into one folder")]
+    #[error(
+        "failed to start: launched for version {wanted}, and this is {LARDER_VERSION}\nhint: install one version of larder, larderd and larder-broker into one folder"
+    )]
     OtherVersion {
         /// The version that was asked for.
         wanted: String,
@@ -100,7 +103,10 @@ mod tests {
     #[test]
     fn a_complete_launch_is_read_as_given() {
         let launch = launch(|_| None).expect("complete");
-        assert_eq!((launch.endpoint.path.as_str(), launch.endpoint.namespace_id.as_str()), ("/run/s", "shared"));
+        assert_eq!(
+            (launch.endpoint.path.as_str(), launch.endpoint.namespace_id.as_str()),
+            ("/run/s", "shared")
+        );
         assert_eq!(launch.judge(), Ok(()));
     }
 

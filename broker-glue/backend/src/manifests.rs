@@ -58,7 +58,8 @@ impl Manifests {
 
     fn write(&self, live: bool) -> anyhow::Result<()> {
         for entry in &self.registered.service {
-            self.write_second(entry).with_context(|| format!("failed to publish the manifest of {}", entry.name))?;
+            self.write_second(entry)
+                .with_context(|| format!("failed to publish the manifest of {}", entry.name))?;
         }
         let first = self.first(live)?;
         manifest::write_to_central(SERVICE_NAME, LARDER_VERSION, &first)
@@ -99,7 +100,8 @@ impl Manifests {
 
     fn path_of(&self, folder: &str) -> anyhow::Result<String> {
         let path = self.cache.join(folder);
-        let text = path.to_str().with_context(|| format!("failed to name {}: it is not UTF-8", path.display()))?;
+        let text =
+            path.to_str().with_context(|| format!("failed to name {}: it is not UTF-8", path.display()))?;
         Ok(text.to_owned())
     }
 }

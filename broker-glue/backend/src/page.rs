@@ -9,9 +9,9 @@ use larder_glue::names;
 use larder_service::Reports;
 use tokio::net::TcpListener;
 
-use crate::{http_ready, reports};
 use crate::lifecycle::Lifecycle;
 use crate::warnings::Warnings;
+use crate::{http_ready, reports};
 
 /// What the page needs.
 pub(crate) struct Page {
@@ -42,7 +42,9 @@ pub(crate) async fn serve(page: Page) {
     };
     let ended = {
         let lifecycle = Arc::clone(&page.lifecycle);
-        async move { drop(lifecycle.drain_asked().await) }
+        async move {
+            let _ = lifecycle.drain_asked().await;
+        }
     };
     let broker = page.broker.clone();
     // The broker's page shows this one in a frame of its own.

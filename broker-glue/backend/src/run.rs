@@ -178,14 +178,13 @@ impl Life {
     ) -> anyhow::Result<()> {
         self.heed_signals()?;
         let reports: Arc<dyn Reports> = Arc::new(self.reports());
-        let accepting =
-            tokio::spawn(serve::serve(UnixListener::from_std(listener)?, self.endpoint(Arc::clone(&reports))));
+        let accepting = tokio::spawn(serve::serve(
+            UnixListener::from_std(listener)?,
+            self.endpoint(Arc::clone(&reports)),
+        ));
         self.announce();
-        let manifests = Arc::new(Manifests::new(
-            self.folders.cache.clone(),
-            self.instance.clone(),
-            self.daemon.clone(),
-        )?);
+        let manifests =
+            Arc::new(Manifests::new(self.folders.cache.clone(), self.instance.clone(), self.daemon.clone())?);
         let page = tokio::spawn(page::serve(page::Page {
             reports,
             lifecycle: Arc::clone(&self.lifecycle),
@@ -274,9 +273,7 @@ impl Life {
     async fn load(&self, claim: Claim, own: Holder, manifests: &Arc<Manifests>) -> anyhow::Result<()> {
         let available = match claim {
             Claim::Taken(lock) => Ok(lock),
-            Claim::Held(holder) => {
-                Ok(takeover::wait(lock::path(&self.folders.store()), holder, own).await?)
-            }
+            Claim::Held(holder) => Ok(takeover::wait(lock::path(&self.folders.store()), holder, own).await?),
             Claim::Unavailable(error) => Err(error),
         };
         // Given back by the kernel when the process is gone, and not before: until then some thread may still have

@@ -41,7 +41,12 @@ pub(crate) fn load(folders: &Folders, settings: &Settings, context: Context) -> 
         clock: Arc::clone(&context.clock),
     })
     .with_context(|| format!("failed to open the store in {}", root.display()))?;
-    tracing::info!(blobs = found.blobs, actions = found.actions, relisted = found.relisted, "the store is open");
+    tracing::info!(
+        blobs = found.blobs,
+        actions = found.actions,
+        relisted = found.relisted,
+        "the store is open"
+    );
     if let Some(reason) = found.set_aside {
         tracing::warn!("the index was rebuilt from the blobs: {reason}");
     }

@@ -100,7 +100,9 @@ pub(crate) fn load(file: &Path, variable: impl Fn(&str) -> Option<String>) -> (S
         *warning = format!("the settings file {}: {warning}", file.display());
     }
     for row in &ROWS {
-        let Some((name, value)) = row.variable.and_then(|name| Some((name, variable(name)?))) else { continue };
+        let Some((name, value)) = row.variable.and_then(|name| Some((name, variable(name)?))) else {
+            continue;
+        };
         if let Err(reason) = (row.take)(&mut settings, &Written::Text(&value)) {
             warnings.push(format!("the variable {name} is ignored: {reason}"));
         }
@@ -171,8 +173,10 @@ mod tests {
 
     #[test]
     fn an_unknown_key_and_a_wrong_type_are_named_with_their_lines_and_the_rest_is_taken() {
-        let (settings, warnings) =
-            with("# mine\nsize = 1\nsize_limit = true\nidle_seconds = 7\n", &[("LARDER_IDLE_SECONDS", "soon")]);
+        let (settings, warnings) = with(
+            "# mine\nsize = 1\nsize_limit = true\nidle_seconds = 7\n",
+            &[("LARDER_IDLE_SECONDS", "soon")],
+        );
         assert_eq!(settings, Settings { idle: Some(Duration::from_secs(7)), ..Settings::default() });
         assert!(warnings.iter().any(|w| w.contains("line 2: the key \"size\"")), "{warnings:?}");
         assert!(warnings.iter().any(|w| w.contains("line 3: size_limit")), "{warnings:?}");

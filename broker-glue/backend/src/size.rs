@@ -76,7 +76,8 @@ mod tests {
 
     #[test]
     fn what_is_no_size_is_refused_with_an_example() {
-        for text in ["", "G", "10X", "-1", "1..5G", "0", "0G", "1iB", "99999999999T", "1 0", "ten", "0.0001B"] {
+        for text in ["", "G", "10X", "-1", "1..5G", "0", "0G", "1iB", "99999999999T", "1 0", "ten", "0.0001B"]
+        {
             let error = parse(text).expect_err(text);
             assert!(error.to_string().contains("10GiB"), "{error}");
         }

@@ -46,12 +46,8 @@ pub(crate) fn failure(lane: Lane, reason: Reason) -> Vec<u8> {
 }
 
 fn compile(reply: compile_reply::Reply) -> Vec<u8> {
-    CompileReply {
-        protocol: PROTOCOL_VERSION,
-        daemon_version: LARDER_VERSION.to_owned(),
-        reply: Some(reply),
-    }
-    .encode_to_vec()
+    CompileReply { protocol: PROTOCOL_VERSION, daemon_version: LARDER_VERSION.to_owned(), reply: Some(reply) }
+        .encode_to_vec()
 }
 
 /// Stands in for the compile service for as long as the daemon lives.
@@ -92,8 +88,7 @@ mod tests {
     use larder_proto::v1::{Lookup, Publish};
 
     fn answer(request: compile_request::Request) -> Option<compile_reply::Reply> {
-        let request =
-            CompileRequest { request: Some(request), ..CompileRequest::default() }.encode_to_vec();
+        let request = CompileRequest { request: Some(request), ..CompileRequest::default() }.encode_to_vec();
         let reply = stand_aside(lane::COMPILE, &request, Reason::StartingUp);
         CompileReply::decode(reply.as_slice()).expect("a reply").reply
     }

@@ -62,7 +62,11 @@ pub(crate) fn claim(path: &Path, own: &Holder) -> Result<Claim, AlreadyRunning> 
 pub(crate) async fn wait(path: PathBuf, holder: Option<Holder>, own: Holder) -> anyhow::Result<StoreLock> {
     let deadline = Instant::now() + LIMIT;
     if let Some(holder) = holder.clone().filter(|holder| !holder.is_same_build(&own)) {
-        tracing::info!(pid = holder.pid, version = holder.version, "asking a daemon of another build to leave");
+        tracing::info!(
+            pid = holder.pid,
+            version = holder.version,
+            "asking a daemon of another build to leave"
+        );
         let asked = tokio::task::spawn_blocking(move || ask_to_leave(&holder)).await?;
         if let Err(error) = asked {
             tracing::warn!("{error:#}");
@@ -73,7 +77,8 @@ pub(crate) async fn wait(path: PathBuf, holder: Option<Holder>, own: Holder) -> 
             return Ok(noted(lock, &own));
         }
         if Instant::now() >= deadline {
-            let who = holder.map_or_else(|| "another process".to_owned(), |holder| format!("pid {}", holder.pid));
+            let who =
+                holder.map_or_else(|| "another process".to_owned(), |holder| format!("pid {}", holder.pid));
             anyhow::bail!("failed to take over the store within {} s: {who} still has it", LIMIT.as_secs());
         }
         tokio::time::sleep(RETRY).await;
@@ -105,10 +110,7 @@ fn ask_to_leave(holder: &Holder) -> anyhow::Result<()> {
     }
 }
 
-fn ask(
-    holder: &Holder,
-    request: control_request::Request,
-) -> anyhow::Result<Option<control_reply::Reply>> {
+fn ask(holder: &Holder, request: control_request::Request) -> anyhow::Result<Option<control_reply::Reply>> {
     let mut wire = Wire::new(connect_local_socket(&holder.endpoint)?.into_owned_fd())?;
     let message = ControlRequest {
         protocol: PROTOCOL_VERSION,

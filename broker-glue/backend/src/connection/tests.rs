@@ -121,7 +121,7 @@ impl Daemon {
     async fn closes_after(&self, bytes: Vec<u8>) -> Vec<u8> {
         let (ours, served) = self.connect();
         let answer = tokio::task::spawn_blocking(move || {
-                let mut ours = ours;
+            let mut ours = ours;
             ours.write_all(&bytes).expect("the daemon reads");
             let mut answer = Vec::new();
             let _ = ours.read_to_end(&mut answer);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 
-use crate::sandbox::{SERVICE, Sandbox, VERSION, end, signal, wait_until};
+use crate::sandbox::{SERVICE, Sandbox, VERSION, signal, wait_until};
 
 fn sockets(sandbox: &Sandbox) -> Vec<PathBuf> {
     let folder = sandbox.root().join("r/running-process/broker");
@@ -66,7 +66,7 @@ fn a_backend_outlives_its_broker_and_the_next_one_finds_it() {
     let endpoint = sandbox.hello(VERSION).expect("launched");
     let pids = sandbox.pids("tiny-backend");
     for how in [Signal::KILL, Signal::TERM] {
-        end(broker, how);
+        broker.end(how);
         let _ = std::fs::remove_file(sandbox.port_file());
         broker = sandbox.start();
         assert_eq!(sandbox.hello(VERSION).as_ref(), Ok(&endpoint), "{}", sandbox.log());
@@ -77,14 +77,14 @@ fn a_backend_outlives_its_broker_and_the_next_one_finds_it() {
     }
     // Another version is not this one, even though the program is the same.
     assert_ne!(sandbox.hello("1.2.4").expect("launched"), endpoint);
-    assert!(end(broker, Signal::TERM).success());
+    assert!(broker.end(Signal::TERM).success());
 }
 
 #[test]
 fn a_killed_backend_is_reaped_forgotten_and_replaced() {
     let sandbox = Sandbox::new();
     sandbox.define_backend();
-    let broker = sandbox.start();
+    let mut broker = sandbox.start();
     for _ in 0..8 {
         let endpoint = sandbox.hello(VERSION).expect("launched");
         let pid = sandbox.pids("tiny-backend")[0];
@@ -94,7 +94,7 @@ fn a_killed_backend_is_reaped_forgotten_and_replaced() {
         wait_until("it to be forgotten", || sandbox.backends().is_empty().then_some(()));
     }
     assert!(sockets(&sandbox).is_empty(), "{:?}", sockets(&sandbox));
-    assert!(end(broker, Signal::TERM).success());
+    assert!(broker.end(Signal::TERM).success());
 }
 
 #[test]

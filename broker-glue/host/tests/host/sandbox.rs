@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use prost::Message as _;
 use running_process::broker::protocol::{Frame, HelloReply, encode_framed, hello_reply, try_decode_framed};
 use running_process::broker::protocol_v2::{HttpServerCapability, ServiceDefinitionBuilder};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid};
 
 pub(crate) const SERVICE: &str = "tiny";
 pub(crate) const VERSION: &str = "1.2.3";
@@ -24,6 +24,8 @@ pub(crate) struct Sandbox {
 
 impl Sandbox {
     pub(crate) fn new() -> Self {
+        // Backends outlive their broker; their end is then this process's to wait for.
+        let _ = set_child_subreaper(Some(getpid()));
         // Socket paths are bounded to 108 bytes, so the folder's own path is kept short.
         let folder = tempfile::Builder::new().prefix("lh.").tempdir_in("/tmp").expect("a folder in /tmp");
         for name in ["r", "c", "g", "d", "s", "h"] {
@@ -57,12 +59,12 @@ impl Sandbox {
     }
 
     /// Starts the broker and waits until its page is published.
-    pub(crate) fn start(&self) -> Child {
-        let child = self.command().spawn().expect("the broker starts");
+    pub(crate) fn start(&self) -> Broker {
+        let broker = Broker(self.command().spawn().expect("the broker starts"));
         wait_until("the broker's page", || {
             self.port().and_then(|port| TcpStream::connect(("127.0.0.1", port)).ok())
         });
-        child
+        broker
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -203,6 +205,7 @@ impl Drop for Sandbox {
             }
             for pid in left {
                 signal(pid, Signal::KILL);
+                let _ = waitpid(i32::try_from(pid).ok().and_then(Pid::from_raw), WaitOptions::empty());
             }
             std::thread::park_timeout(Duration::from_millis(5));
         }
@@ -215,10 +218,22 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
     }
 }
 
-/// Ends the broker and waits for it.
-pub(crate) fn end(mut broker: Child, how: Signal) -> std::process::ExitStatus {
-    signal(broker.id(), how);
-    broker.wait().expect("it ends")
+/// A running broker; it ends with the test.
+pub(crate) struct Broker(pub(crate) Child);
+
+impl Broker {
+    /// Sends it `how` and waits for its end.
+    pub(crate) fn end(&mut self, how: Signal) -> std::process::ExitStatus {
+        signal(self.0.id(), how);
+        self.0.wait().expect("it ends")
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// Looks until `condition` gives a value; a test that waits in vain has failed.

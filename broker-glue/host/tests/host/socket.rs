@@ -9,16 +9,17 @@ use running_process::broker::protocol::{ADMIN_PAYLOAD_PROTOCOL, AdminReply, Admi
 use running_process::broker::protocol_v2::{BackendHttpReady, GetBrokerHttpEndpointResponse};
 use rustix::process::Signal;
 
-use crate::sandbox::{Sandbox, VERSION, end, wait_until};
+use crate::sandbox::{Broker, Sandbox, VERSION, wait_until};
 
 #[test]
 fn one_of_many_brokers_serves_and_the_others_leave_quietly() {
     let sandbox = Sandbox::new();
-    let brokers: Vec<_> = (0..12).map(|_| sandbox.command().spawn().expect("the broker starts")).collect();
+    let brokers: Vec<_> =
+        (0..12).map(|_| Broker(sandbox.command().spawn().expect("the broker starts"))).collect();
     wait_until("the page", || sandbox.port());
     let mut serving = Vec::new();
     for mut broker in brokers {
-        let left = wait_until("all but one to leave", || match broker.try_wait().expect("our child") {
+        let left = wait_until("all but one to leave", || match broker.0.try_wait().expect("our child") {
             Some(status) => Some(Some(status)),
             None => sandbox.pids("larder-broker").len().eq(&1).then_some(None),
         });
@@ -29,31 +30,31 @@ fn one_of_many_brokers_serves_and_the_others_leave_quietly() {
     }
     assert_eq!(serving.len(), 1);
     assert_eq!(sandbox.hello(VERSION), Err("service definition was not found".to_owned()));
-    assert!(end(serving.remove(0), Signal::TERM).success());
+    assert!(serving.remove(0).end(Signal::TERM).success());
 }
 
 #[test]
 fn a_told_broker_leaves_nothing_behind_and_a_killed_one_is_replaced() {
     let sandbox = Sandbox::new();
     for how in [Signal::TERM, Signal::INT] {
-        let broker = sandbox.start();
+        let mut broker = sandbox.start();
         assert!(sandbox.socket().exists());
-        assert!(end(broker, how).success());
+        assert!(broker.end(how).success());
         assert!(!sandbox.socket().exists() && !sandbox.port_file().exists());
     }
-    let broker = sandbox.start();
-    end(broker, Signal::KILL);
+    let mut broker = sandbox.start();
+    broker.end(Signal::KILL);
     assert!(sandbox.socket().exists(), "it had no chance to remove it");
     std::fs::remove_file(sandbox.port_file()).expect("nor this");
-    let broker = sandbox.start();
+    let mut broker = sandbox.start();
     assert!(sandbox.hello(VERSION).is_err(), "it answers");
-    assert!(end(broker, Signal::TERM).success());
+    assert!(broker.end(Signal::TERM).success());
 }
 
 #[test]
 fn garbage_and_half_frames_cost_their_connection_and_nothing_else() {
     let sandbox = Sandbox::new();
-    let broker = sandbox.start();
+    let mut broker = sandbox.start();
     let hanging: Vec<UnixStream> = (0..40)
         .map(|_| {
             let mut stream = UnixStream::connect(sandbox.socket()).expect("the broker listens");
@@ -75,7 +76,7 @@ fn garbage_and_half_frames_cost_their_connection_and_nothing_else() {
     let unknown = sandbox.ask(&Frame::request(0xF1FF, b"?".to_vec()).with_request_id(3));
     assert_eq!((unknown.request_id, unknown.payload_protocol), (3, 0));
     drop(hanging);
-    assert!(end(broker, Signal::TERM).success());
+    assert!(broker.end(Signal::TERM).success());
 }
 
 #[test]
@@ -95,7 +96,7 @@ fn the_broker_tells_where_its_page_is() {
     let broker = sandbox.start();
     let reply = sandbox.ask(&Frame::request(BROKER_PAGE.0, Vec::new()).with_request_id(4));
     let endpoint = GetBrokerHttpEndpointResponse::decode(reply.payload.as_slice()).expect("an answer");
-    assert_eq!((endpoint.port, endpoint.pid), (sandbox.port().expect("published").into(), broker.id()));
+    assert_eq!((endpoint.port, endpoint.pid), (sandbox.port().expect("published").into(), broker.0.id()));
 }
 
 #[test]
@@ -108,10 +109,10 @@ fn admin_frames_are_answered_and_one_of_them_ends_the_broker() {
         AdminReply::decode(reply.payload.as_slice()).expect("an answer").body
     };
     let status: serde_json::Value = serde_json::from_str(&ask(AdminVerb::Status)).expect("JSON");
-    assert_eq!((&status["broker_pid"], &status["accepting_hello"]), (&broker.id().into(), &true.into()));
+    assert_eq!((&status["broker_pid"], &status["accepting_hello"]), (&broker.0.id().into(), &true.into()));
     assert!(ask(AdminVerb::BackendHealth).contains("backends"));
     assert!(ask(AdminVerb::Shutdown).contains("shutting down"));
-    assert!(broker.wait().expect("it ends").success());
+    assert!(broker.0.wait().expect("it ends").success());
     assert!(!sandbox.socket().exists());
 }
 

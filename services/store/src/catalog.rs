@@ -38,14 +38,15 @@ pub(crate) struct Catalog {
     blobs: HashMap<Digest, BlobRow>,
     records: HashMap<RecordId, RecordRow>,
     changed: HashSet<Name>,
-    bytes: u64,
+    /// Names may claim sizes whose sum is beyond 64 bits.
+    bytes: u128,
     actions: u64,
 }
 
 impl Catalog {
     /// Bytes of all blobs and records.
     pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
+        u64::try_from(self.bytes).unwrap_or(u64::MAX)
     }
 
     pub(crate) fn blobs(&self) -> u64 {
@@ -64,7 +65,7 @@ impl Catalog {
     /// A row that the index has.
     pub(crate) fn know_blob(&mut self, digest: Digest, row: BlobRow) {
         if self.blobs.insert(digest, row).is_none() {
-            self.bytes = self.bytes.saturating_add(digest.size);
+            self.bytes += u128::from(digest.size);
         }
     }
 
@@ -94,7 +95,7 @@ impl Catalog {
 
     pub(crate) fn drop_blob(&mut self, digest: &Digest) {
         if self.blobs.remove(digest).is_some() {
-            self.bytes -= digest.size;
+            self.bytes -= u128::from(digest.size);
             self.changed.insert(Name::Blob(*digest));
         }
     }
@@ -102,7 +103,7 @@ impl Catalog {
     /// A row that the index has.
     pub(crate) fn know_record(&mut self, id: RecordId, row: RecordRow) {
         self.drop_record(&id);
-        self.bytes = self.bytes.saturating_add(row.size);
+        self.bytes += u128::from(row.size);
         self.actions += u64::from(id.kind == RecordKind::Action);
         self.records.insert(id, row);
     }
@@ -123,7 +124,7 @@ impl Catalog {
 
     pub(crate) fn drop_record(&mut self, id: &RecordId) {
         if let Some(row) = self.records.remove(id) {
-            self.bytes -= row.size;
+            self.bytes -= u128::from(row.size);
             self.actions -= u64::from(id.kind == RecordKind::Action);
             self.changed.remove(&Name::Record(*id));
         }
@@ -201,6 +202,20 @@ mod tests {
             catalog.drop_record(&id);
             assert_eq!((catalog.bytes(), catalog.blobs(), catalog.actions()), (0, 0, 0));
         }
+    }
+
+    #[test]
+    fn absurd_sizes_are_counted_without_overflow() {
+        let mut catalog = Catalog::default();
+        let digests = [1, 2].map(|number| Digest { hash: [number; 32], size: u64::MAX });
+        for digest in digests {
+            catalog.put_blob(digest, UNPROVEN);
+            assert_eq!(catalog.bytes(), u64::MAX);
+        }
+        for digest in digests {
+            catalog.drop_blob(&digest);
+        }
+        assert_eq!(catalog.bytes(), 0);
     }
 
     #[test]

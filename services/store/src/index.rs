@@ -70,7 +70,11 @@ impl Index {
     pub(crate) fn reopen(&self) -> Result<(), StoreError> {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         // The file is locked until it is closed.
-        *database = None;
+        let old = database.take();
+        let _ = guarded(|| {
+            drop(old);
+            Ok(())
+        });
         let folder = self.path.parent().unwrap_or(&self.path);
         let (opened, _, set_aside) = open_or_begin(folder, &self.path)?;
         if let Some(reason) = set_aside {
@@ -127,7 +131,7 @@ impl Index {
         if !unflushed && changes.blobs.is_empty() && changes.records.is_empty() {
             return Ok(());
         }
-        let flushed = self.with(|database| {
+        self.with(|database| {
             let transaction = database.begin_write()?;
             {
                 let mut table = transaction.open_table(BLOBS)?;
@@ -148,11 +152,7 @@ impl Index {
                 }
             }
             Ok(transaction.commit()?)
-        });
-        if flushed.is_err() {
-            self.unflushed.store(true, Ordering::Release);
-        }
-        flushed
+        })
     }
 
     fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, StoreError> {
@@ -160,8 +160,19 @@ impl Index {
         let Some(database) = database.as_ref() else {
             return Err(StoreError::Index { path: self.path.clone(), reason: "it is closed".to_owned() });
         };
-        work(database).map_err(|error| failure(&self.path, error))
+        guarded(|| work(database)).map_err(|error| {
+            // The next flush finds out whether the index is still of use.
+            self.unflushed.store(true, Ordering::Release);
+            failure(&self.path, error)
+        })
     }
+}
+
+/// The index library answers some damage with a panic.
+fn guarded<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, redb::Error> {
+    // What it leaves behind is only opened anew, or asked again under this same guard.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(redb::Error::Corrupted("the index library panicked".to_owned())))
 }
 
 fn failure(path: &Path, error: redb::Error) -> StoreError {
@@ -177,7 +188,7 @@ fn open_or_begin(folder: &Path, path: &Path) -> Result<(Database, Rows, Option<S
     let damage = if attempts.note() > FATAL_OPENS {
         "opening it ended the process several times".to_owned()
     } else {
-        match open(path) {
+        match guarded(|| open(path)) {
             Ok((database, rows)) => {
                 attempts.forget();
                 return Ok((database, rows, None));
@@ -191,7 +202,7 @@ fn open_or_begin(folder: &Path, path: &Path) -> Result<(Database, Rows, Option<S
     };
     tracing::warn!(path = %path.display(), damage, "the index is set aside");
     set_aside(path).map_err(|error| StoreError::write(path, error))?;
-    let (database, rows) = open(path).map_err(|error| failure(path, error))?;
+    let (database, rows) = guarded(|| open(path)).map_err(|error| failure(path, error))?;
     attempts.forget();
     Ok((database, rows, Some(damage)))
 }
@@ -260,8 +271,7 @@ fn read_rows(database: &Database) -> Result<Rows, redb::Error> {
     Ok(rows)
 }
 
-/// Counts openings that did not come to an end: damage that the index library answers with a panic ends the daemon,
-/// and the next one would go the same way.
+/// Counts openings that did not come to an end: where a panic ends the process, the next one would go the same way.
 struct Attempts(PathBuf);
 
 impl Attempts {

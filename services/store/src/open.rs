@@ -13,7 +13,7 @@ use crate::disk::DiskTier;
 use crate::folder::Folder;
 use crate::index::{Index, Rows};
 use crate::pins::Pins;
-use crate::row::BlobRow;
+use crate::row::{BlobRow, BlobStamp};
 
 /// What was found when a store was opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,9 +67,20 @@ fn catalog(folder: &Folder, rows: Rows, clock: &dyn Clock) -> Result<(Catalog, u
     for digest in folder.list()? {
         if let Some(row) = known.remove(&digest) {
             catalog.know_blob(digest, row);
-        } else {
-            relisted += 1;
-            catalog.put_blob(digest, BlobRow { last_use: clock.unix_ms(), stamp: None });
+            continue;
+        }
+        match folder.blob(&digest).symlink_metadata() {
+            Ok(metadata) if metadata.is_file() && metadata.len() == digest.size => {
+                relisted += 1;
+                // The best that is known of its last use is when it was written.
+                let written = u64::try_from(BlobStamp::of(&metadata).mtime_ns / 1_000_000).unwrap_or(0);
+                let last_use = written.min(clock.unix_ms());
+                catalog.put_blob(digest, BlobRow { last_use, stamp: None });
+            }
+            _ => {
+                // It stays in no one's way: it is not listed.
+                let _ = folder.remove(&digest);
+            }
         }
     }
     for (digest, row) in known {

@@ -136,6 +136,8 @@ impl Store {
             let what = format!("the blob {digest} in memory");
             return Err(StoreError::TooLarge { what, size: digest.size, limit: max_bytes });
         }
+        // Also what memory answers is used, and must be evicted late.
+        self.disk.use_blob(digest);
         let bytes =
             first(self.tiers(), |tier| tier.blob(digest), |tier, bytes| tier.put_blob(digest, bytes))?;
         Ok(bytes.map(|bytes| bytes.to_vec()))
@@ -208,6 +210,7 @@ impl Store {
 
     fn record(&self, id: &RecordId) -> Result<Option<Arc<[u8]>>, StoreError> {
         let _unchanged = self.records.read().unwrap_or_else(PoisonError::into_inner);
+        // As for blobs.
         self.disk.use_record(id);
         first(self.tiers(), |tier| tier.record(id), |tier, bytes| tier.put_record(id, bytes))
     }

@@ -58,6 +58,18 @@ fn only_ordinary_files_become_blobs() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_file_that_holds_something_else_than_its_size_says_is_not_stored() {
+    let sandbox = Sandbox::new();
+    let store = sandbox.open();
+    // It claims to be empty, and is not.
+    let error = store.put_file(Path::new("/proc/self/stat")).unwrap_err();
+    assert!(matches!(error, StoreError::Changed { .. }), "{error}");
+    assert_eq!(store.usage().blobs, 0);
+    assert_eq!(fs::read_dir(sandbox.path("store/tmp")).unwrap().count(), 0);
+}
+
+#[test]
 fn a_blob_is_not_read_into_memory_beyond_what_the_caller_allows() {
     let sandbox = Sandbox::new();
     let store = sandbox.open();

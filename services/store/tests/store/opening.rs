@@ -50,6 +50,21 @@ fn a_blob_removed_while_the_store_was_closed_is_not_counted() {
 }
 
 #[test]
+fn a_file_whose_size_is_not_the_one_in_its_name_is_not_listed() {
+    let sandbox = Sandbox::new();
+    let store = sandbox.open();
+    let digest = store.put_bytes(b"x").unwrap();
+    let path = store.blob(&digest).unwrap().unwrap();
+    drop(store);
+    let absurd = path.with_file_name(format!("{}-{}", digest.hex(), u64::MAX));
+    fs::write(&absurd, b"x").unwrap();
+    let store = sandbox.open();
+    assert_eq!((store.usage().blobs, store.usage().bytes), (1, 1));
+    assert!(!absurd.exists());
+    assert!(path.exists());
+}
+
+#[test]
 fn what_was_left_half_written_is_removed() {
     let sandbox = Sandbox::new();
     drop(sandbox.open());

@@ -1,5 +1,6 @@
 //! larder under running-process's own brokers, as far as they go.
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::process::{Child, Command, Stdio};
 
 use larder_glue::names::broker_socket;
@@ -39,7 +40,8 @@ fn broker_v1_launches_the_daemon_into_the_sandbox() {
     let sandbox = Sandbox::new();
     source(&sandbox);
     let socket = socket(&sandbox);
-    std::fs::create_dir_all(std::path::Path::new(&socket).parent().expect("a folder")).expect("ours");
+    let folder = std::path::Path::new(&socket).parent().expect("a folder");
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).expect("ours");
     let mut command = sandbox.command(stock_tool("running-process-broker-v1"));
     command.args(["--serve-launch", &socket]);
     let _broker = start(command);

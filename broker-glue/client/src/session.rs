@@ -38,14 +38,6 @@ pub enum SessionError {
     /// The broker or the daemon could not be reached in time.
     #[error("failed to reach the daemon: {0}")]
     Unreachable(String),
-    /// The daemon is of another version.
-    #[error(
-        "failed to use the daemon: it is of version {daemon}, this is {LARDER_VERSION}\nhint: larder stop && larder start"
-    )]
-    Version {
-        /// The daemon's.
-        daemon: String,
-    },
     /// The socket that was handed out cannot be used.
     #[error(transparent)]
     Wire(#[from] WireError),
@@ -169,12 +161,8 @@ fn what_next(error: &AdoptError) -> Next {
 }
 
 fn accept(session: AsyncBrokerSession, folders: &Folders) -> Result<Wire, SessionError> {
-    let negotiated = session.negotiated();
-    if let Some(negotiated) = negotiated
-        && negotiated.daemon_version != LARDER_VERSION
-    {
-        return Err(SessionError::Version { daemon: negotiated.daemon_version.clone() });
-    }
+    // What a broker says of the daemon's version is no proof: running-process's own says its own version. The
+    // daemon's replies carry it.
     let learned =
         (session.route() != BackendConnectionRoute::HelloSkip).then(|| session.endpoint().to_owned());
     let socket = session.into_backend_io().map_err(|error| SessionError::Unreachable(error.to_string()))?;

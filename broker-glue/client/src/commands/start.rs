@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use larder_glue::folders::Folders;
-use larder_glue::wire::Wire;
+use larder_glue::wire::{Wire, WireError};
 use larder_glue::{definition, launch_env, programs};
 use larder_proto::v1::{Status, StatusRequest, control_reply, control_request};
 
@@ -23,14 +23,25 @@ pub(super) fn run() -> anyhow::Result<ExitCode> {
     launch_env::leave(&folders)?;
     definition::register(&programs::beside(programs::DAEMON)?)?;
     let runtime = session::runtime()?;
-    let mut wire = session::adopt(&runtime, &folders, Way::Command)?;
-    let status = wait_ready(&mut wire)?;
+    let deadline = Instant::now() + READY_LIMIT;
+    let status = loop {
+        let mut wire = session::adopt(&runtime, &folders, Way::Command)?;
+        match wait_ready(&mut wire, deadline) {
+            Ok(status) => break status,
+            // A daemon that was just ending took the connection with it; the broker launches the next one.
+            Err(error) if has_left(&error) && Instant::now() < deadline => std::thread::sleep(LOOK_AGAIN),
+            Err(error) => return Err(error),
+        }
+    };
     super::print(&super::render::status(&status))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn wait_ready(wire: &mut Wire) -> anyhow::Result<Box<Status>> {
-    let deadline = Instant::now() + READY_LIMIT;
+fn has_left(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(WireError::Io(_)))
+}
+
+fn wait_ready(wire: &mut Wire, deadline: Instant) -> anyhow::Result<Box<Status>> {
     loop {
         let request = control_request::Request::Status(StatusRequest {});
         let control_reply::Reply::Status(status) = running::control(wire, request)? else {

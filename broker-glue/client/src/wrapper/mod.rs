@@ -100,9 +100,13 @@ fn ask(folders: &Folders, runtime: &Runtime, lookup: Lookup) -> Result<(Wire, co
 
 fn decode(bytes: &[u8]) -> Result<compile_reply::Reply, Aside> {
     match CompileReply::decode(bytes) {
-        Ok(CompileReply { reply: Some(reply), protocol: PROTOCOL_VERSION, .. }) => Ok(reply),
+        Ok(CompileReply { reply: Some(reply), protocol: PROTOCOL_VERSION, daemon_version })
+            if daemon_version == LARDER_VERSION =>
+        {
+            Ok(reply)
+        }
         Ok(reply) => Err(Aside::Because(format!(
-            "the daemon is of version {} and this client of version {LARDER_VERSION}",
+            "the daemon is of version {} and this client of version {LARDER_VERSION} (hint: larder stop)",
             reply.daemon_version
         ))),
         Err(error) => Err(Aside::Because(format!("failed to read the daemon's answer: {error}"))),

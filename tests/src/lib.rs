@@ -1,1 +1,16 @@
-//! placeholder
+//! What the behaviour tests stand on: a sandbox with a larder of its own, and comparison with a tool run alone.
+//!
+//! Each test makes its own [`Sandbox`]; nothing in it is shared with another test or with the user's larder, and no
+//! process outlives it.
+
+mod alone;
+mod http;
+mod processes;
+mod sandbox;
+mod wait;
+
+pub use alone::{Tree, same_as_alone};
+pub use http::{HttpReply, http_get, http_request};
+pub use processes::{alive, kill, processes_of, signal};
+pub use sandbox::{Counts, Sandbox, program, stock_tool};
+pub use wait::wait_until;

@@ -1,2 +1,36 @@
-//! placeholder
-fn main() {}
+//! `larderd`: the daemon that a broker launches.
+//!
+//! Owns: the process's life (launch, readiness, drain, exit), the endpoint and its lanes, everything that is
+//! published about the daemon, and the one place where services are put together. Must never: decide anything about
+//! an action; that is the services' business.
+
+mod connection;
+mod control;
+mod http_ready;
+mod identity;
+mod launch;
+mod lanes;
+mod lifecycle;
+mod listener;
+mod lock;
+mod logging;
+mod manifests;
+mod page;
+mod reexec;
+mod registration;
+mod reports;
+mod run;
+mod serve;
+mod services;
+mod settings;
+mod size;
+mod stand_in;
+mod takeover;
+mod upkeep;
+mod warnings;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    run::run()
+}

@@ -1,5 +1,31 @@
 //! The compile cache: looks compiler calls up, and stores what they made.
+//!
+//! Owns: what a call is ([`args`]), what makes two compilers the same, the keys of compile actions, the manifests
+//! that lead from a base key to an action, and the leases under which clients run compilers. Must never: run a
+//! compile itself, write into a build tree, or answer from anything it has not proven to be as it was.
 
 pub mod args;
 pub mod depfile;
 pub mod directives;
+
+mod absence;
+mod call;
+mod environment;
+mod files;
+mod hit;
+mod identity;
+mod inputs;
+mod key;
+mod lease;
+mod lookup;
+mod manifest;
+mod paths;
+mod places;
+mod publish;
+mod record;
+mod seen;
+mod service;
+mod state;
+mod texts;
+
+pub use service::Compile;

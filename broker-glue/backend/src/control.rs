@@ -1,0 +1,178 @@
+//! The control lane: ping, status, statistics, shutdown.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_proto::v1::{
+    ControlReply, ControlRequest, Failure, NotSupported, Pong, ShutdownAccepted, ShutdownRequest,
+    control_reply, control_request,
+};
+use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
+use larder_service::{Reason, Reports};
+use prost::Message as _;
+
+use crate::lifecycle::{DRAIN_LIMIT, Lifecycle};
+
+/// Most records that one reply carries.
+const MAX_RECORDS: u32 = 1000;
+
+/// Answers control requests.
+pub(crate) struct Control {
+    reports: Arc<dyn Reports>,
+    lifecycle: Arc<Lifecycle>,
+}
+
+impl Control {
+    /// Answers from `reports`, and ends `lifecycle` on request.
+    pub(crate) fn new(reports: Arc<dyn Reports>, lifecycle: Arc<Lifecycle>) -> Self {
+        Self { reports, lifecycle }
+    }
+
+    /// The reply to one request, whatever its bytes.
+    pub(crate) fn answer(&self, request: &[u8]) -> Vec<u8> {
+        let reply = match ControlRequest::decode(request) {
+            Ok(request) => self.reply(request),
+            Err(_) => control_reply::Reply::Failure(Failure {
+                id: Reason::RequestMalformed.id().to_owned(),
+                sentence: Reason::RequestMalformed.sentence().to_owned(),
+            }),
+        };
+        ControlReply {
+            protocol: PROTOCOL_VERSION,
+            daemon_version: LARDER_VERSION.to_owned(),
+            reply: Some(reply),
+        }
+        .encode_to_vec()
+    }
+
+    fn reply(&self, request: ControlRequest) -> control_reply::Reply {
+        use control_request::Request;
+        let spoken = request.protocol == PROTOCOL_VERSION;
+        match request.request {
+            // A peer of another version is still told the status, and can still end this daemon.
+            Some(Request::Status(_)) => control_reply::Reply::Status(Box::new(self.reports.status())),
+            Some(Request::Shutdown(shutdown)) => self.shutdown(&shutdown),
+            Some(Request::Ping(_)) if spoken => control_reply::Reply::Pong(Pong {}),
+            Some(Request::Stats(stats)) if spoken => {
+                let records = usize::try_from(stats.records.min(MAX_RECORDS)).unwrap_or(0);
+                control_reply::Reply::Stats(self.reports.stats(records))
+            }
+            _ if spoken => not_supported("this daemon does not know the request".to_owned()),
+            _ => not_supported(format!(
+                "this daemon speaks version {PROTOCOL_VERSION} of the protocol, and the request is of version {}",
+                request.protocol
+            )),
+        }
+    }
+
+    fn shutdown(&self, request: &ShutdownRequest) -> control_reply::Reply {
+        let limit = match request.drain_seconds {
+            0 => DRAIN_LIMIT,
+            seconds => Duration::from_secs(seconds.into()),
+        };
+        tracing::info!("asked to shut down");
+        self.lifecycle.drain(limit);
+        control_reply::Reply::Shutdown(ShutdownAccepted { pid: std::process::id() })
+    }
+}
+
+fn not_supported(sentence: String) -> control_reply::Reply {
+    control_reply::Reply::NotSupported(NotSupported { sentence, daemon_speaks: PROTOCOL_VERSION })
+}
+
+/// The answer to a request on a lane that nobody serves.
+pub(crate) fn unserved(lane: u32) -> Vec<u8> {
+    let sentence = format!("this daemon serves no lane {lane:#06x}");
+    ControlReply {
+        protocol: PROTOCOL_VERSION,
+        daemon_version: LARDER_VERSION.to_owned(),
+        reply: Some(not_supported(sentence)),
+    }
+    .encode_to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use larder_proto::v1::{Ping, Stats, StatsRequest, Status, StatusRequest};
+    use larder_service::SystemClock;
+    use proptest::prelude::*;
+
+    struct Fixed;
+
+    impl Reports for Fixed {
+        fn status(&self) -> Status {
+            Status { pid: 7, ..Status::default() }
+        }
+        fn stats(&self, records: usize) -> Stats {
+            Stats { since_unix_ms: records as u64, ..Stats::default() }
+        }
+    }
+
+    fn control() -> (Control, Arc<Lifecycle>) {
+        let lifecycle = Lifecycle::new(Arc::new(SystemClock));
+        (Control::new(Arc::new(Fixed), Arc::clone(&lifecycle)), lifecycle)
+    }
+
+    fn ask(control: &Control, protocol: u32, request: control_request::Request) -> control_reply::Reply {
+        let request =
+            ControlRequest { protocol, client_version: "9".to_owned(), request: Some(request) }.encode_to_vec();
+        let reply = ControlReply::decode(control.answer(&request).as_slice()).expect("a reply");
+        assert_eq!(reply.daemon_version, LARDER_VERSION);
+        reply.reply.expect("not empty")
+    }
+
+    #[test]
+    fn known_requests_are_answered() {
+        use control_request::Request;
+        let (control, _) = control();
+        let ask = |request| ask(&control, PROTOCOL_VERSION, request);
+        assert!(matches!(ask(Request::Ping(Ping {})), control_reply::Reply::Pong(_)));
+        assert!(
+            matches!(ask(Request::Status(StatusRequest {})), control_reply::Reply::Status(s) if s.pid == 7)
+        );
+        let many = ask(Request::Stats(StatsRequest { records: u32::MAX }));
+        assert!(matches!(many, control_reply::Reply::Stats(s) if s.since_unix_ms == 1000));
+    }
+
+    #[test]
+    fn shutdown_drains_and_names_the_process_to_wait_for() {
+        let (control, lifecycle) = control();
+        let shutdown = control_request::Request::Shutdown(ShutdownRequest { drain_seconds: 2 });
+        let reply = ask(&control, 99, shutdown);
+        assert!(matches!(reply, control_reply::Reply::Shutdown(s) if s.pid == std::process::id()));
+        assert!(lifecycle.is_draining());
+    }
+
+    #[test]
+    fn another_protocol_gets_the_status_and_for_the_rest_what_this_daemon_speaks() {
+        let (control, _) = control();
+        let status = ask(&control, 99, control_request::Request::Status(StatusRequest {}));
+        assert!(matches!(status, control_reply::Reply::Status(_)));
+        let ping = ask(&control, 99, control_request::Request::Ping(Ping {}));
+        assert!(
+            matches!(ping, control_reply::Reply::NotSupported(no) if no.daemon_speaks == PROTOCOL_VERSION)
+        );
+    }
+
+    #[test]
+    fn an_unknown_request_is_not_supported_and_garbage_is_a_failure() {
+        let (control, _) = control();
+        let reply = |bytes: &[u8]| {
+            ControlReply::decode(control.answer(bytes).as_slice()).expect("a reply").reply.expect("not empty")
+        };
+        let unknown = ControlRequest { protocol: PROTOCOL_VERSION, ..ControlRequest::default() };
+        assert!(matches!(reply(&unknown.encode_to_vec()), control_reply::Reply::NotSupported(_)));
+        assert!(
+            matches!(reply(b"\xff\xff\xff"), control_reply::Reply::Failure(f) if f.id == "request_malformed")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_get_a_reply(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let (control, _) = control();
+            prop_assert!(ControlReply::decode(control.answer(&bytes).as_slice()).is_ok());
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! The daemon's log: one file and one old one, each of bounded size.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use tracing_subscriber::filter::LevelFilter;
+
+/// Variable that sets how much is logged: `off`, `error`, `warn`, `info`, `debug` or `trace`.
+const LEVEL_VAR: &str = "LARDER_LOG";
+
+/// The file's name below the state folder.
+const FILE: &str = "larderd.log";
+
+/// Size at which the log is put aside, bytes.
+const LIMIT: u64 = 8 << 20;
+
+/// Sends what is traced to the log below `folder`, and panics too.
+///
+/// # Errors
+/// When the file cannot be opened; nothing is logged then. A malformed [`LEVEL_VAR`] is the inner error, and `info`
+/// is used.
+pub(crate) fn start(folder: &Path) -> anyhow::Result<Result<(), String>> {
+    let asked = std::env::var(LEVEL_VAR).ok().filter(|level| !level.is_empty());
+    let (level, complaint) = match asked.as_deref().map(str::parse::<LevelFilter>) {
+        None => (LevelFilter::INFO, Ok(())),
+        Some(Ok(level)) => (level, Ok(())),
+        Some(Err(_)) => {
+            (LevelFilter::INFO, Err(format!("the variable {LEVEL_VAR} is ignored: it names no level")))
+        }
+    };
+    larder_glue::private::ensure_folder(folder)?;
+    let file = Rotating::open(folder.join(FILE), LIMIT)?;
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_ansi(false)
+        .with_target(false)
+        .with_writer(Mutex::new(file))
+        .finish();
+    // A second subscriber in one process can only come from a test; the first one stays.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+    std::panic::set_hook(Box::new(|info| tracing::error!("{info}")));
+    Ok(complaint)
+}
+
+/// A file that is put aside when it is full.
+struct Rotating {
+    path: PathBuf,
+    file: File,
+    size: u64,
+    limit: u64,
+}
+
+impl Rotating {
+    fn open(path: PathBuf, limit: u64) -> io::Result<Self> {
+        let file = append(&path)?;
+        let size = file.metadata()?.len();
+        Ok(Self { path, file, size, limit })
+    }
+
+    fn put_aside(&mut self) -> io::Result<()> {
+        std::fs::rename(&self.path, self.path.with_extension("log.old"))?;
+        self.file = append(&self.path)?;
+        self.size = 0;
+        Ok(())
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
+impl Write for Rotating {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // A log that cannot be put aside grows on: losing lines would be worse.
+        if self.size >= self.limit && self.put_aside().is_err() {
+            self.size = 0;
+        }
+        let written = self.file.write(bytes)?;
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_log_is_put_aside_and_only_one_old_one_is_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(FILE);
+        let mut log = Rotating::open(path.clone(), 8).expect("opened");
+        for line in ["first...\n", "second..\n", "third...\n"] {
+            log.write_all(line.as_bytes()).expect("written");
+        }
+        assert_eq!(std::fs::read_to_string(&path).expect("there"), "third...\n");
+        let old = std::fs::read_to_string(folder.path().join("larderd.log.old")).expect("there");
+        assert_eq!(old, "second..\n");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("listed").count(), 2);
+    }
+}

@@ -1,0 +1,198 @@
+//! Settings: the environment over the settings file over the defaults.
+//!
+//! A setting that cannot be understood costs a warning, never the daemon.
+
+use std::path::Path;
+use std::time::Duration;
+
+use larder_glue::private;
+use toml::de::{DeTable, DeValue};
+
+use crate::size;
+
+const FILE_LIMIT: u64 = 64 * 1024;
+const DEFAULT_SIZE_LIMIT: u64 = 10 << 30;
+const DEFAULT_MEMORY_LIMIT: u64 = 64 << 20;
+const DEFAULT_IDLE_SECONDS: u64 = 3 * 60 * 60;
+
+/// What a person can set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// `size_limit`, `LARDER_SIZE_LIMIT`: most bytes of all blobs.
+    pub(crate) size_limit: u64,
+    /// `memory_limit`: most bytes that the store keeps in memory.
+    pub(crate) memory_limit: u64,
+    /// `idle_seconds`, `LARDER_IDLE_SECONDS`: the daemon exits after this time without a request. `None`, written as
+    /// 0, is never.
+    pub(crate) idle: Option<Duration>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            size_limit: DEFAULT_SIZE_LIMIT,
+            memory_limit: DEFAULT_MEMORY_LIMIT,
+            idle: Some(Duration::from_secs(DEFAULT_IDLE_SECONDS)),
+        }
+    }
+}
+
+/// A setting's value as it was written, in the file or in a variable.
+enum Written<'a> {
+    Text(&'a str),
+    Number(u64),
+}
+
+/// One row a setting: its key in the file, its variable if it has one, and how it is taken.
+struct Row {
+    key: &'static str,
+    variable: Option<&'static str>,
+    take: fn(&mut Settings, &Written<'_>) -> Result<(), String>,
+}
+
+const ROWS: [Row; 3] = [
+    Row {
+        key: "size_limit",
+        variable: Some("LARDER_SIZE_LIMIT"),
+        take: |settings, written| bytes(written).map(|bytes| settings.size_limit = bytes),
+    },
+    Row {
+        key: "memory_limit",
+        variable: None,
+        take: |settings, written| bytes(written).map(|bytes| settings.memory_limit = bytes),
+    },
+    Row {
+        key: "idle_seconds",
+        variable: Some("LARDER_IDLE_SECONDS"),
+        take: |settings, written| seconds(written).map(|idle| settings.idle = idle),
+    },
+];
+
+fn bytes(written: &Written<'_>) -> Result<u64, String> {
+    match written {
+        Written::Text(text) => size::parse(text).map_err(|error| error.to_string()),
+        Written::Number(0) => Err("failed to use 0 as a size".to_owned()),
+        Written::Number(number) => Ok(*number),
+    }
+}
+
+fn seconds(written: &Written<'_>) -> Result<Option<Duration>, String> {
+    let seconds = match written {
+        Written::Text(text) => text.trim().parse().map_err(|_| "failed to read whole seconds".to_owned())?,
+        Written::Number(number) => *number,
+    };
+    Ok((seconds > 0).then(|| Duration::from_secs(seconds)))
+}
+
+/// The settings in force, and a sentence for each one that was not understood.
+pub(crate) fn load(file: &Path, variable: impl Fn(&str) -> Option<String>) -> (Settings, Vec<String>) {
+    let mut settings = Settings::default();
+    let mut warnings = Vec::new();
+    match private::read_own(file, FILE_LIMIT) {
+        Ok(None) => {}
+        Ok(Some(bytes)) => match String::from_utf8(bytes) {
+            Ok(text) => take_file(&mut settings, &text, &mut warnings),
+            Err(_) => warnings.push("it is not UTF-8".to_owned()),
+        },
+        Err(error) => warnings.push(error.to_string()),
+    }
+    for warning in &mut warnings {
+        *warning = format!("the settings file {}: {warning}", file.display());
+    }
+    for row in &ROWS {
+        let Some((name, value)) = row.variable.and_then(|name| Some((name, variable(name)?))) else { continue };
+        if let Err(reason) = (row.take)(&mut settings, &Written::Text(&value)) {
+            warnings.push(format!("the variable {name} is ignored: {reason}"));
+        }
+    }
+    (settings, warnings)
+}
+
+fn take_file(settings: &mut Settings, text: &str, warnings: &mut Vec<String>) {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        let line = line(text, error.span().map_or(0, |span| span.start));
+        warnings.push(format!("line {line}: {}", error.message()));
+    }
+    for (key, value) in table.get_ref() {
+        let line = line(text, key.span().start);
+        let name = key.get_ref().as_ref();
+        let Some(row) = ROWS.iter().find(|row| row.key == name) else {
+            warnings.push(format!("line {line}: the key {name:?} is unknown and ignored"));
+            continue;
+        };
+        if let Err(reason) = written(value.get_ref()).and_then(|written| (row.take)(settings, &written)) {
+            warnings.push(format!("line {line}: {name} is ignored: {reason}"));
+        }
+    }
+}
+
+fn written<'a>(value: &'a DeValue<'_>) -> Result<Written<'a>, String> {
+    let wrong = || "failed to use a value that is neither text nor a whole number".to_owned();
+    match value {
+        DeValue::String(text) => Ok(Written::Text(text)),
+        DeValue::Integer(number) => {
+            u64::from_str_radix(number.as_str(), number.radix()).map(Written::Number).map_err(|_| wrong())
+        }
+        _ => Err(wrong()),
+    }
+}
+
+fn line(text: &str, offset: usize) -> usize {
+    text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn with(text: &str, variables: &[(&str, &str)]) -> (Settings, Vec<String>) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("config.toml");
+        std::fs::write(&file, text).expect("written");
+        load(&file, |name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn without_a_file_the_defaults_are_in_force() {
+        assert_eq!(load(Path::new("/nowhere/config.toml"), |_| None), (Settings::default(), Vec::new()));
+    }
+
+    #[test]
+    fn the_file_is_taken_and_the_environment_goes_over_it() {
+        let text = "size_limit = \"2GiB\"\nmemory_limit = 1_000\nidle_seconds = 0\n";
+        let (settings, warnings) = with(text, &[("LARDER_SIZE_LIMIT", "5M")]);
+        assert_eq!(warnings, Vec::<String>::new());
+        assert_eq!(settings, Settings { size_limit: 5_000_000, memory_limit: 1000, idle: None });
+    }
+
+    #[test]
+    fn an_unknown_key_and_a_wrong_type_are_named_with_their_lines_and_the_rest_is_taken() {
+        let (settings, warnings) =
+            with("# mine\nsize = 1\nsize_limit = true\nidle_seconds = 7\n", &[("LARDER_IDLE_SECONDS", "soon")]);
+        assert_eq!(settings, Settings { idle: Some(Duration::from_secs(7)), ..Settings::default() });
+        assert!(warnings.iter().any(|w| w.contains("line 2: the key \"size\"")), "{warnings:?}");
+        assert!(warnings.iter().any(|w| w.contains("line 3: size_limit")), "{warnings:?}");
+        assert!(warnings.iter().any(|w| w.contains("LARDER_IDLE_SECONDS")), "{warnings:?}");
+        assert!(warnings[0].contains("config.toml"), "{warnings:?}");
+        assert_eq!(warnings.len(), 3);
+    }
+
+    #[test]
+    fn what_is_no_toml_is_a_warning_with_its_line() {
+        let (settings, warnings) = with("idle_seconds = 7\nsize_limit = = 3\n", &[]);
+        assert_eq!(settings.size_limit, DEFAULT_SIZE_LIMIT);
+        assert!(warnings.iter().any(|warning| warning.contains("line 2")), "{warnings:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_taken_or_warned_about(text in "\\PC{0,200}") {
+            let mut warnings = Vec::new();
+            take_file(&mut Settings::default(), &text, &mut warnings);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What is done again and again while the daemon lives.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_proto::v1::StoreStatus;
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::lifecycle::{DRAIN_LIMIT, Lifecycle};
+use crate::manifests::Manifests;
+use crate::services::Loaded;
+use crate::warnings::Warnings;
+
+/// The store, as far as it must be looked after.
+pub(crate) trait Keeper: Send + Sync + 'static {
+    /// What it holds.
+    fn status(&self) -> StoreStatus;
+
+    /// Writes what is only in memory.
+    ///
+    /// # Errors
+    /// When the disk is full, for example.
+    fn flush(&self) -> anyhow::Result<()>;
+
+    /// Removes what is over the limit.
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    fn evict(&self) -> anyhow::Result<()>;
+}
+
+const TICK: Duration = Duration::from_secs(1);
+const TICKS_TO_EVICT: u64 = 10;
+const TICKS_TO_HEARTBEAT: u64 = 60;
+
+/// Everything that needs looking after.
+pub(crate) struct Upkeep {
+    pub(crate) loaded: watch::Receiver<Option<Arc<Loaded>>>,
+    pub(crate) lifecycle: Arc<Lifecycle>,
+    pub(crate) manifests: Arc<Manifests>,
+    pub(crate) warnings: Arc<Warnings>,
+    pub(crate) idle: Option<Duration>,
+}
+
+impl Upkeep {
+    /// Flushes each second, evicts each ten, refreshes the manifests each minute, and ends an idle daemon; for as
+    /// long as it is polled.
+    pub(crate) async fn keep(self) {
+        let this = Arc::new(self);
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for tick in 1_u64.. {
+            ticks.tick().await;
+            this.end_when_idle();
+            let round = Arc::clone(&this);
+            // One round at a time, each to its end: a slow disk makes rounds rarer, never more numerous.
+            if tokio::task::spawn_blocking(move || round.round(tick)).await.is_err() {
+                this.warnings.set("upkeep", "looking after the store failed in a way that it should not");
+            }
+        }
+    }
+
+    fn end_when_idle(&self) {
+        let idle = self.lifecycle.idle_for();
+        if let (Some(limit), Some(idle)) = (self.idle, idle)
+            && idle >= limit
+            && !self.lifecycle.is_draining()
+        {
+            tracing::info!(seconds = idle.as_secs(), "idle: leaving");
+            self.lifecycle.drain(DRAIN_LIMIT);
+        }
+    }
+
+    fn round(&self, tick: u64) {
+        let Some(loaded) = self.loaded.borrow().clone() else { return };
+        if let Some(store) = &loaded.store {
+            self.warnings.note("flush", store.flush());
+            if tick % TICKS_TO_EVICT == 0 {
+                self.warnings.note("evict", store.evict());
+            }
+        }
+        if tick % TICKS_TO_HEARTBEAT == 0 {
+            self.warnings.note("manifests", self.manifests.publish());
+        }
+    }
+}

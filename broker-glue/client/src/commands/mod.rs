@@ -1,0 +1,123 @@
+//! The commands that people type.
+
+mod render;
+mod start;
+mod stats;
+mod status;
+mod stop;
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// One build cache for every compiler on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "larder", version, about, after_help = EXAMPLES, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+As a compiler wrapper (anything that is not a command above is taken for a tool):
+  larder gcc -c hello.c -o hello.o
+  make CC=\"larder gcc\"
+  cmake -DCMAKE_C_COMPILER_LAUNCHER=larder …
+  ln -s $(command -v larder) ~/bin/gcc
+
+RUNNING_PROCESS_DISABLE=1 runs every tool without larder.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start broker and daemon, where they are not running, and show where they are
+    Start,
+    /// Stop the daemon; return when it is gone
+    Stop {
+        /// Stop the broker as well
+        #[arg(long)]
+        broker: bool,
+    },
+    /// Show whether the daemon runs, where, and how it is
+    Status {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what came from the cache, what did not, and why
+    Stats {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// How many of the latest requests to list, at most 1000
+        #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000))]
+        records: u32,
+    },
+}
+
+/// Whether `word` is one of larder's commands rather than a tool's name.
+#[must_use]
+pub fn is_command(word: &OsStr) -> bool {
+    word.to_str().is_some_and(<Command as Subcommand>::has_subcommand)
+}
+
+/// Runs the command that this process was called with. Exit code 0: done; 1: it did not work, or no daemon runs;
+/// 2: the command line is wrong.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, not errors; clap knows which stream each belongs to.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let done = match cli.command {
+        Command::Start => start::run(),
+        Command::Stop { broker } => stop::run(broker),
+        Command::Status { json } => status::run(json),
+        Command::Stats { json, records } => stats::run(json, records),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "larder: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A reader that has seen enough is no failure.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// Writes a result to standard output.
+fn print(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_told_from_tools() {
+        for word in ["start", "stop", "status", "stats"] {
+            assert!(is_command(OsStr::new(word)), "{word}");
+        }
+        for word in ["gcc", "cc", "/usr/bin/clang", "starter", ""] {
+            assert!(!is_command(OsStr::new(word)), "{word}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}

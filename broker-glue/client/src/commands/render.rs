@@ -1,0 +1,143 @@
+//! Reports, as a person reads them on a terminal.
+
+use std::fmt::Write as _;
+
+use larder_proto::v1::{Figure, Stats, Status};
+
+pub(super) fn status(status: &Status) -> String {
+    let mut lines = vec![
+        ("daemon", format!("{} (pid {}, version {})", status.state, status.pid, status.version)),
+        ("page", or_none(&status.page)),
+        ("broker", format!("{} ({})", status.broker, or_none(&status.broker_page))),
+        ("endpoint", status.endpoint.clone()),
+        ("uptime", duration(status.uptime_ms * 1000)),
+        ("memory", bytes(status.memory_bytes)),
+        ("clients", status.connections.to_string()),
+    ];
+    if let Some(store) = &status.store {
+        lines.push(("store", store.folder.clone()));
+        lines.push((
+            "",
+            format!(
+                "{} of {}, {} blobs, {} results",
+                bytes(store.bytes),
+                bytes(store.limit_bytes),
+                store.blobs,
+                store.actions
+            ),
+        ));
+    }
+    lines.extend(status.warnings.iter().map(|warning| ("warning", warning.clone())));
+    let mut text = String::new();
+    for (name, value) in lines {
+        let _ = writeln!(text, "{name:<10}{value}");
+    }
+    text
+}
+
+pub(super) fn stats(stats: &Stats) -> String {
+    let mut text = String::new();
+    for service in &stats.services {
+        let asked = service.hits + service.misses;
+        let rate = (service.hits * 100)
+            .checked_div(asked)
+            .map_or_else(String::new, |percent| format!("  ({percent} % hits)"));
+        let _ = writeln!(text, "{}{rate}", service.service);
+        for (name, count) in [
+            ("hits", service.hits),
+            ("misses", service.misses),
+            ("uncacheable", service.uncacheable),
+            ("errors", service.errors),
+            ("bypasses", service.bypasses),
+        ] {
+            let _ = writeln!(text, "  {name:<14}{count:>10}");
+        }
+        let _ = writeln!(text, "  {:<14}{:>10}", "time avoided", duration(service.avoided_us));
+        let _ = writeln!(text, "  {:<14}{:>10}", "own time", duration(service.overhead_us));
+        for figure in &service.figures {
+            let _ = writeln!(text, "  {:<14}{:>10}", figure.title, figure_value(figure));
+        }
+        if !service.reasons.is_empty() {
+            let _ = writeln!(text, "  why:");
+        }
+        for reason in &service.reasons {
+            let _ = writeln!(text, "  {:>8}  {:<12} {}", reason.count, reason.outcome, reason.sentence);
+        }
+    }
+    for record in &stats.records {
+        let about = if record.detail.is_empty() { String::new() } else { format!(" ({})", record.detail) };
+        let _ = writeln!(
+            text,
+            "{:>6} {:<12} {} {}: {}{about}",
+            record.id, record.outcome, record.tool, record.source, record.reason
+        );
+    }
+    text
+}
+
+fn figure_value(figure: &Figure) -> String {
+    match figure.unit.as_str() {
+        "bytes" => bytes(figure.value),
+        "us" => duration(figure.value),
+        _ => figure.value.to_string(),
+    }
+}
+
+fn or_none(text: &str) -> String {
+    if text.is_empty() { "none".to_owned() } else { text.to_owned() }
+}
+
+/// Bytes in binary units with three significant digits.
+fn bytes(count: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut unit = 0;
+    let mut whole = count;
+    let mut rest = 0;
+    while whole >= 1024 && unit + 1 < UNITS.len() {
+        rest = whole % 1024;
+        whole /= 1024;
+        unit += 1;
+    }
+    match (unit, whole) {
+        (0, _) => format!("{whole} B"),
+        (_, 100..) => format!("{whole} {}", UNITS[unit]),
+        (_, 10..) => format!("{whole}.{} {}", rest * 10 / 1024, UNITS[unit]),
+        _ => format!("{whole}.{:02} {}", rest * 100 / 1024, UNITS[unit]),
+    }
+}
+
+/// Microseconds in the two largest units that say something.
+fn duration(us: u64) -> String {
+    let seconds = us / 1_000_000;
+    match seconds {
+        0 if us < 10_000 => format!("{}.{} ms", us / 1000, us % 1000 / 100),
+        0 => format!("{} ms", us / 1000),
+        1..60 => format!("{seconds}.{} s", us % 1_000_000 / 100_000),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3600..86400 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{} d {} h", seconds / 86400, seconds % 86400 / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_times_are_given_in_fitting_units() {
+        for (count, text) in
+            [(0, "0 B"), (1023, "1023 B"), (1024, "1.00 KiB"), (10 << 30, "10.0 GiB"), (300 << 20, "300 MiB")]
+        {
+            assert_eq!(bytes(count), text);
+        }
+        for (us, text) in [
+            (0, "0.0 ms"),
+            (1_500, "1.5 ms"),
+            (250_000, "250 ms"),
+            (61_000_000, "1 min 1 s"),
+            (90_000_000_000, "1 d 1 h"),
+        ] {
+            assert_eq!(duration(us), text);
+        }
+    }
+}

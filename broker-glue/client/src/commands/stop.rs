@@ -1,0 +1,34 @@
+//! `larder stop`
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use larder_proto::v1::{ShutdownRequest, control_request};
+
+use crate::running::{self, Running};
+
+/// How long the daemon may take to finish what it is doing.
+const LIMIT: Duration = Duration::from_secs(20);
+
+pub(super) fn run(broker: bool) -> anyhow::Result<ExitCode> {
+    match Running::find()? {
+        Some(mut daemon) => {
+            daemon.control(control_request::Request::Shutdown(ShutdownRequest { drain_seconds: 0 }))?;
+            let pid = daemon.pid;
+            // An open connection would be waited for.
+            drop(daemon);
+            if !running::wait_gone(pid, LIMIT)? {
+                anyhow::bail!("the daemon (pid {pid}) is still running\nhint: kill -9 {pid}");
+            }
+            super::print(&format!("stopped the daemon (pid {pid})\n"))?;
+        }
+        None => super::print("no daemon is running\n")?,
+    }
+    if broker {
+        match running::stop_broker(LIMIT)? {
+            Some(pid) => super::print(&format!("stopped the broker (pid {pid})\n"))?,
+            None => super::print("no broker is running\n")?,
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,40 @@
+//! What the daemon is told of a call.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal as _};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+
+use larder_proto::compile_env;
+use larder_proto::v1::{EnvVar, Lookup};
+
+use super::ToolCall;
+
+pub(super) fn lookup(call: &ToolCall, tool: &OsStr) -> io::Result<Lookup> {
+    let mut env: Vec<EnvVar> = std::env::vars_os()
+        .filter(|(name, _)| compile_env::is_carried(name.as_bytes()))
+        .map(|(name, value)| EnvVar { name: name.into_vec(), value: value.into_vec() })
+        .collect();
+    env.sort_by(|a, b| a.name.cmp(&b.name));
+    let stderr_terminal = io::stderr().is_terminal();
+    let root = rustix::fs::stat("/")?;
+    Ok(Lookup {
+        cwd: std::env::current_dir()?.into_os_string().into_vec(),
+        tool: tool.as_bytes().to_vec(),
+        tool_name: call.name.as_bytes().to_vec(),
+        args: call.args.iter().map(|arg| arg.as_bytes().to_vec()).collect(),
+        env,
+        stderr_terminal,
+        terminal_columns: if stderr_terminal { columns() } else { 0 },
+        mount_namespace: rustix::fs::stat("/proc/self/ns/mnt").map_or(0, |stat| stat.st_ino),
+        root_device: root.st_dev,
+        root_inode: root.st_ino,
+    })
+}
+
+fn columns() -> u32 {
+    rustix::termios::tcgetwinsize(io::stderr()).map_or(0, |size| u32::from(size.ws_col))
+}
+
+pub(super) fn os(bytes: &[u8]) -> OsString {
+    OsString::from_vec(bytes.to_vec())
+}

@@ -1,0 +1,163 @@
+//! `larder gcc -c x.c`: the call goes to the cache, and to the tool where the cache cannot serve it.
+//!
+//! Whatever goes wrong with larder, the tool runs.
+
+mod call;
+mod complaint;
+mod direct;
+mod outputs;
+mod run_tool;
+mod streams;
+mod tool;
+
+use std::ffi::{OsStr, OsString};
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use larder_glue::folders::Folders;
+use larder_glue::wire::Wire;
+use larder_proto::lane;
+use larder_proto::v1::{
+    Abandon, CompileReply, CompileRequest, Hit, Lookup, Publish, Run, compile_reply, compile_request,
+};
+use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
+use prost::Message as _;
+use tokio::runtime::Runtime;
+
+use crate::session::{self, SessionError, Way};
+
+pub use tool::{ToolCall, tool_of};
+
+/// Runs one wrapped call and returns what the tool would have returned.
+#[must_use]
+pub fn run(call: &ToolCall) -> ExitCode {
+    let tool = match tool::resolve(call) {
+        Ok(tool) => tool,
+        Err(error) => {
+            complaint::say(&error);
+            return ExitCode::from(127);
+        }
+    };
+    let Ok(folders) = Folders::from_env() else { return direct::exec(call, &tool, None) };
+    let Ok(runtime) = session::runtime() else { return direct::exec(call, &tool, None) };
+    match cached(call, &tool, &folders, &runtime) {
+        Ok(code) => code,
+        Err(Aside::Quietly) => direct::exec(call, &tool, None),
+        Err(Aside::Because(reason)) => {
+            complaint::say_once(&folders, &format!("{reason}; running {} directly", call.name.display()));
+            direct::exec(call, &tool, None)
+        }
+    }
+}
+
+/// The cache is no help with this call.
+enum Aside {
+    /// As it should be.
+    Quietly,
+    /// Because larder failed, and a person should know why.
+    Because(String),
+}
+
+fn cached(call: &ToolCall, tool: &OsStr, folders: &Folders, runtime: &Runtime) -> Result<ExitCode, Aside> {
+    let lookup = call::lookup(call, tool).map_err(|error| Aside::Because(error.to_string()))?;
+    let (mut wire, reply) = ask(folders, runtime, lookup)?;
+    match reply {
+        compile_reply::Reply::Hit(hit) => match outputs::restore(&hit) {
+            Ok(()) => Ok(replay(&hit)),
+            // Nothing was put in place that the tool does not overwrite.
+            Err(_) => Err(Aside::Quietly),
+        },
+        compile_reply::Reply::Run(run) if run.lease == 0 => Err(Aside::Quietly),
+        compile_reply::Reply::Run(run) => Ok(miss(call, tool, runtime, &mut wire, &run)),
+        compile_reply::Reply::Failure(failure) => Err(Aside::Because(failure.sentence)),
+        compile_reply::Reply::Published(_) => {
+            Err(Aside::Because("the daemon's answer makes no sense".to_owned()))
+        }
+    }
+}
+
+/// Looks the call up; asks the broker once when the remembered daemon has gone.
+fn ask(folders: &Folders, runtime: &Runtime, lookup: Lookup) -> Result<(Wire, compile_reply::Reply), Aside> {
+    let payload = request(compile_request::Request::Lookup(lookup));
+    let mut failure = None;
+    for way in [Way::Remembered, Way::Broker] {
+        let mut wire = match session::adopt(runtime, folders, way) {
+            Ok(wire) => wire,
+            Err(SessionError::Disabled) => return Err(Aside::Quietly),
+            Err(error) => return Err(Aside::Because(first_line(&error))),
+        };
+        match wire.request(lane::COMPILE, payload.clone()) {
+            Ok(reply) => return decode(&reply).map(|reply| (wire, reply)),
+            // A daemon that is stopped would be stopped for the second try as well.
+            Err(error @ larder_glue::wire::WireError::Silent) => {
+                return Err(Aside::Because(first_line(&error)));
+            }
+            Err(error) => failure = Some(error),
+        }
+    }
+    Err(Aside::Because(failure.map_or_else(String::new, |error| first_line(&error))))
+}
+
+fn decode(bytes: &[u8]) -> Result<compile_reply::Reply, Aside> {
+    match CompileReply::decode(bytes) {
+        Ok(CompileReply { reply: Some(reply), protocol: PROTOCOL_VERSION, .. }) => Ok(reply),
+        Ok(reply) => Err(Aside::Because(format!(
+            "the daemon is of version {} and this client of version {LARDER_VERSION}",
+            reply.daemon_version
+        ))),
+        Err(error) => Err(Aside::Because(format!("failed to read the daemon's answer: {error}"))),
+    }
+}
+
+fn request(request: compile_request::Request) -> Vec<u8> {
+    CompileRequest {
+        protocol: PROTOCOL_VERSION,
+        client_version: LARDER_VERSION.to_owned(),
+        request: Some(request),
+    }
+    .encode_to_vec()
+}
+
+/// The streams and the exit code of a result that has been restored.
+fn replay(hit: &Hit) -> ExitCode {
+    // A reader that has gone away is no failure of the tool's.
+    let _ = std::io::stdout().write_all(&hit.stdout).and_then(|()| std::io::stdout().flush());
+    let _ = std::io::stderr().write_all(&hit.stderr);
+    ExitCode::from(u8::try_from(hit.exit_code).unwrap_or(1))
+}
+
+/// Runs the tool under a lease and hands the result in.
+fn miss(call: &ToolCall, tool: &OsStr, runtime: &Runtime, wire: &mut Wire, run: &Run) -> ExitCode {
+    let args: Vec<OsString> = if run.args.is_empty() {
+        call.args.clone()
+    } else {
+        run.args.iter().map(|arg| call::os(arg)).collect()
+    };
+    let ran = match run_tool::run(runtime, call, tool, &args) {
+        Ok(ran) => ran,
+        // What cannot be run with its streams kept may still run without.
+        Err(_) => return direct::exec(call, tool, None),
+    };
+    let discovered = run.discovery_args.is_empty()
+        || !ran.status.success()
+        || run_tool::discover(tool, &call.name, &run.discovery_args);
+    let message = if ran.complete && discovered {
+        compile_request::Request::Publish(Publish {
+            lease: run.lease,
+            exit_code: run_tool::exit_code(ran.status),
+            stdout: ran.stdout,
+            stderr: ran.stderr,
+            started_unix_ns: ran.started_unix_ns,
+            tool_us: ran.tool_us,
+        })
+    } else {
+        compile_request::Request::Abandon(Abandon { lease: run.lease })
+    };
+    // The tool has done its work: a daemon that has gone away by now costs the build nothing.
+    let _ = wire.request(lane::COMPILE, request(message));
+    run_tool::exit_as(ran.status)
+}
+
+fn first_line(error: &dyn std::error::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}

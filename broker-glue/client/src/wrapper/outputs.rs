@@ -1,0 +1,135 @@
+//! Outputs of a hit, written into the build tree with the caller's own rights.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use larder_proto::v1::{Hit, OutputFile, WriteStyle};
+
+use super::call;
+
+/// Puts all outputs in place, files that are rewritten before those that are replaced, so that the object that a
+/// build waits for comes last.
+///
+/// # Errors
+/// When anything is not as it should be: an output is no ordinary file, its folder is missing, the disk is full, or a
+/// blob is not what it was. The tool can still be run: it writes all of these anew.
+pub(super) fn restore(hit: &Hit) -> io::Result<()> {
+    for output in &hit.outputs {
+        check(Path::new(&call::os(&output.path)))?;
+    }
+    for style in [WriteStyle::Rewrite, WriteStyle::Replace] {
+        for output in hit.outputs.iter().filter(|output| output.style() == style) {
+            match style {
+                WriteStyle::Rewrite => rewrite(output)?,
+                WriteStyle::Replace => replace(output)?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Tools treat links, devices, unwritable files and empty files each in their own way; these are left to them.
+fn check(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(metadata) if !metadata.is_file() || metadata.len() == 0 => {
+            Err(io::Error::other("the output is not an ordinary file with content"))
+        }
+        Ok(_) => Ok(rustix::fs::access(path, rustix::fs::Access::WRITE_OK)?),
+    }
+}
+
+fn rewrite(output: &OutputFile) -> io::Result<()> {
+    let path = call::os(&output.path);
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(output.mode).open(path)?;
+    fill(&mut file, output)
+}
+
+fn replace(output: &OutputFile) -> io::Result<()> {
+    let path = PathBuf::from(call::os(&output.path));
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().ok_or(io::ErrorKind::InvalidInput)?);
+    name.push(format!(".larder-{}", std::process::id()));
+    let beside = path.with_file_name(name);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(output.mode).open(&beside)?;
+    let written = fill(&mut file, output).and_then(|()| std::fs::rename(&beside, &path));
+    if written.is_err() {
+        // The error that matters is the one that is returned.
+        let _ = std::fs::remove_file(&beside);
+    }
+    written
+}
+
+fn fill(file: &mut File, output: &OutputFile) -> io::Result<()> {
+    if output.blob.is_empty() {
+        return file.write_all(&output.inline);
+    }
+    let blob = File::open(call::os(&output.blob))?;
+    if blob.metadata()?.size() != output.size {
+        return Err(io::Error::other("the blob is not of the size it had"));
+    }
+    clone_or_copy(&blob, file, output.size)
+}
+
+fn clone_or_copy(blob: &File, mut file: &File, size: u64) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    if rustix::fs::ioctl_ficlone(file, blob).is_ok() {
+        return Ok(());
+    }
+    // Linux does this within the kernel.
+    let copied = io::copy(&mut &*blob, &mut file)?;
+    if copied == size { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    fn output(path: &Path, blob: &Path, size: u64) -> OutputFile {
+        OutputFile {
+            path: path.as_os_str().as_bytes().to_vec(),
+            blob: blob.as_os_str().as_bytes().to_vec(),
+            inline: Vec::new(),
+            size,
+            mode: 0o666,
+            style: WriteStyle::Replace.into(),
+        }
+    }
+
+    #[test]
+    fn a_truncated_blob_leaves_the_old_output_alone_and_no_litter() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (object, blob) = (folder.path().join("x.o"), folder.path().join("blob"));
+        std::fs::write(&object, "old").expect("writable");
+        std::fs::write(&blob, "short").expect("writable");
+        let hit = Hit { outputs: vec![output(&object, &blob, 100)], ..Hit::default() };
+        assert!(restore(&hit).is_err());
+        assert_eq!(std::fs::read(&object).expect("still there"), b"old");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("readable").count(), 2);
+    }
+
+    #[test]
+    fn a_link_as_output_is_left_to_the_tool() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (link, blob) = (folder.path().join("x.o"), folder.path().join("blob"));
+        std::fs::write(&blob, "new").expect("writable");
+        std::os::unix::fs::symlink("elsewhere", &link).expect("a link");
+        let hit = Hit { outputs: vec![output(&link, &blob, 3)], ..Hit::default() };
+        assert!(restore(&hit).is_err());
+        assert!(link.symlink_metadata().expect("still there").is_symlink());
+    }
+
+    #[test]
+    fn a_restored_output_is_a_file_of_its_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (object, blob) = (folder.path().join("x.o"), folder.path().join("blob"));
+        std::fs::write(&blob, "new").expect("writable");
+        restore(&Hit { outputs: vec![output(&object, &blob, 3)], ..Hit::default() }).expect("restored");
+        std::fs::write(&object, "edited in place").expect("the user's to overwrite");
+        assert_eq!(std::fs::read(&blob).expect("still there"), b"new");
+    }
+}

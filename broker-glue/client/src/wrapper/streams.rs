@@ -1,0 +1,119 @@
+//! The tool's streams: forwarded as they come, and kept.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{OptionalActions, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::ChildStderr;
+use tokio::task::JoinHandle;
+
+/// One byte more than the daemon stores of a stream: it then knows that there was more.
+const KEPT: usize = 1024 * 1024 + 1;
+
+/// Where the tool writes its diagnostics.
+///
+/// When the caller's standard error is a terminal, the tool gets a terminal as well, of the same size and without
+/// any processing of what passes: colours, links and line widths are then what they would have been.
+pub(super) struct ErrorStream {
+    terminal: Option<(OwnedFd, OwnedFd)>,
+}
+
+impl ErrorStream {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self { terminal: if io::stderr().is_terminal() { Some(open_terminal()?) } else { None } })
+    }
+
+    pub(super) fn stdio(&self) -> io::Result<Stdio> {
+        Ok(match &self.terminal {
+            Some((_, tool_side)) => Stdio::from(tool_side.try_clone()?),
+            None => Stdio::piped(),
+        })
+    }
+
+    /// Forwards and keeps until the tool's end is closed everywhere.
+    pub(super) async fn forward(self, pipe: Option<ChildStderr>) -> Kept {
+        match (self.terminal, pipe) {
+            (Some((our_side, tool_side)), _) => {
+                // As long as this process holds it, the end never comes.
+                drop(tool_side);
+                forward_terminal(our_side).await
+            }
+            (None, Some(pipe)) => forward(pipe, io::stderr()).await,
+            (None, None) => Kept { bytes: Vec::new(), whole: true },
+        }
+    }
+}
+
+/// What was kept of a stream.
+pub(super) struct Kept {
+    bytes: Vec<u8>,
+    /// The stream was read to its end.
+    whole: bool,
+}
+
+fn open_terminal() -> io::Result<(OwnedFd, OwnedFd)> {
+    let our_side = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    grantpt(&our_side)?;
+    unlockpt(&our_side)?;
+    let name = ptsname(&our_side, Vec::new())?;
+    let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY | rustix::fs::OFlags::CLOEXEC;
+    let tool_side = rustix::fs::open(name, flags, rustix::fs::Mode::empty())?;
+    let mut attributes = tcgetattr(&tool_side)?;
+    attributes.make_raw();
+    tcsetattr(&tool_side, OptionalActions::Now, &attributes)?;
+    tcsetwinsize(&tool_side, tcgetwinsize(io::stderr())?)?;
+    Ok((our_side, tool_side))
+}
+
+/// Reads `from` to its end, writing all to `to` at once and keeping the first part.
+pub(super) async fn forward(mut from: impl AsyncRead + Unpin, mut to: impl Write) -> Kept {
+    let mut kept = Vec::new();
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        match from.read(&mut chunk).await {
+            Ok(0) => return Kept { bytes: kept, whole: true },
+            Ok(count) => keep(&mut kept, &chunk[..count], &mut to),
+            Err(_) => return Kept { bytes: kept, whole: false },
+        }
+    }
+}
+
+/// Reading a terminal is left to a thread: it ends when the tool's side is closed everywhere, or with the process.
+async fn forward_terminal(side: OwnedFd) -> Kept {
+    let (done, result) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let mut kept = Vec::new();
+        let mut chunk = vec![0; 64 * 1024];
+        let whole = loop {
+            match rustix::io::read(&side, &mut chunk[..]) {
+                // A terminal whose other side is closed everywhere answers with an I/O error.
+                Ok(0) | Err(rustix::io::Errno::IO) => break true,
+                Ok(count) => keep(&mut kept, &chunk[..count], &mut io::stderr()),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => break false,
+            }
+        };
+        // The receiver has given up when the streams stayed open for too long.
+        let _ = done.send(Kept { bytes: kept, whole });
+    });
+    result.await.unwrap_or(Kept { bytes: Vec::new(), whole: false })
+}
+
+fn keep(kept: &mut Vec<u8>, bytes: &[u8], to: &mut impl Write) {
+    // A reader that has gone away is the caller's affair; the tool goes on, as it would with larder's pipe.
+    let _ = to.write_all(bytes).and_then(|()| to.flush());
+    let room = KEPT.saturating_sub(kept.len());
+    kept.extend_from_slice(&bytes[..bytes.len().min(room)]);
+}
+
+/// What was kept, and whether the stream came to its end within `limit`.
+pub(super) async fn finish(task: JoinHandle<Kept>, limit: Duration) -> (Vec<u8>, bool) {
+    match tokio::time::timeout(limit, task).await {
+        Ok(Ok(kept)) => (kept.bytes, kept.whole),
+        _ => (Vec::new(), false),
+    }
+}

@@ -1,0 +1,208 @@
+//! The bytes of every message, as they were when its field numbers were given out.
+//!
+//! A change that fails here breaks clients and daemons of other versions: give new fields new numbers instead.
+//! New messages: run with `LARDER_WRITE_GOLDEN=1` once and commit the file.
+
+use std::path::Path;
+
+use larder_proto::v1::*;
+use prost::Message;
+
+fn golden<M: Message + Default + PartialEq>(name: &str, message: &M) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let bytes = message.encode_to_vec();
+    if std::env::var_os("LARDER_WRITE_GOLDEN").is_some() && !path.exists() {
+        std::fs::write(&path, &bytes).expect("the source tree is writable");
+    }
+    let kept = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert_eq!(bytes, kept, "the bytes of {name} have changed");
+    assert!(M::decode(kept.as_slice()).expect("it decodes") == *message, "{name} reads back differently");
+}
+
+fn control(request: control_request::Request) -> ControlRequest {
+    ControlRequest { protocol: 1, client_version: "0.1.0".into(), request: Some(request) }
+}
+
+fn control_reply(reply: control_reply::Reply) -> ControlReply {
+    ControlReply { protocol: 1, daemon_version: "0.1.0".into(), reply: Some(reply) }
+}
+
+fn compile(request: compile_request::Request) -> CompileRequest {
+    CompileRequest { protocol: 1, client_version: "0.1.0".into(), request: Some(request) }
+}
+
+fn compile_reply(reply: compile_reply::Reply) -> CompileReply {
+    CompileReply { protocol: 1, daemon_version: "0.1.0".into(), reply: Some(reply) }
+}
+
+#[test]
+fn control_requests_keep_their_bytes() {
+    use control_request::Request;
+    golden("control_ping.bin", &control(Request::Ping(Ping {})));
+    golden("control_status.bin", &control(Request::Status(StatusRequest {})));
+    golden("control_stats.bin", &control(Request::Stats(StatsRequest { records: 100 })));
+    golden("control_shutdown.bin", &control(Request::Shutdown(ShutdownRequest { drain_seconds: 5 })));
+}
+
+#[test]
+fn control_replies_keep_their_bytes() {
+    use control_reply::Reply;
+    golden("control_pong.bin", &control_reply(Reply::Pong(Pong {})));
+    golden("control_reply_status.bin", &control_reply(Reply::Status(Box::new(status()))));
+    golden("control_reply_stats.bin", &control_reply(Reply::Stats(stats())));
+    golden("control_reply_shutdown.bin", &control_reply(Reply::Shutdown(ShutdownAccepted { pid: 42 })));
+    let no = NotSupported { sentence: "no such request".into(), daemon_speaks: 1 };
+    golden("control_reply_not_supported.bin", &control_reply(Reply::NotSupported(no)));
+    let failure = Failure { id: "request_malformed".into(), sentence: "it cannot be decoded".into() };
+    golden("control_reply_failure.bin", &control_reply(Reply::Failure(failure)));
+}
+
+#[test]
+fn compile_requests_keep_their_bytes() {
+    use compile_request::Request;
+    let lookup = Lookup {
+        cwd: b"/src".to_vec(),
+        tool: b"/usr/bin/gcc".to_vec(),
+        tool_name: b"gcc".to_vec(),
+        args: vec![b"-c".to_vec(), b"x.c".to_vec()],
+        env: vec![EnvVar { name: b"LANG".to_vec(), value: b"C".to_vec() }],
+        stderr_terminal: true,
+        terminal_columns: 80,
+        mount_namespace: 7,
+        root_device: 8,
+        root_inode: 9,
+    };
+    golden("compile_lookup.bin", &compile(Request::Lookup(lookup)));
+    let publish = Publish {
+        lease: 3,
+        exit_code: 139,
+        stdout: b"out".to_vec(),
+        stderr: b"err".to_vec(),
+        started_unix_ns: 1_700_000_000_000_000_000,
+        tool_us: 1234,
+    };
+    golden("compile_publish.bin", &compile(Request::Publish(publish)));
+    golden("compile_abandon.bin", &compile(Request::Abandon(Abandon { lease: 3 })));
+}
+
+#[test]
+fn compile_replies_keep_their_bytes() {
+    use compile_reply::Reply;
+    let output = OutputFile {
+        path: b"x.o".to_vec(),
+        blob: b"/cache/blob".to_vec(),
+        inline: b"inline".to_vec(),
+        size: 6,
+        mode: 0o666,
+        style: WriteStyle::Rewrite.into(),
+    };
+    let hit = Hit {
+        outputs: vec![output],
+        stdout: b"out".to_vec(),
+        stderr: b"err".to_vec(),
+        exit_code: 0,
+        record: 5,
+    };
+    golden("compile_hit.bin", &compile_reply(Reply::Hit(hit)));
+    let run = Run {
+        lease: 3,
+        args: vec![b"-c".to_vec()],
+        discovery_args: vec![b"-M".to_vec()],
+        outcome: "miss".into(),
+        reason: "first_seen".into(),
+        sentence: "never seen".into(),
+    };
+    golden("compile_run.bin", &compile_reply(Reply::Run(run)));
+    let published = Published { stored: true, reason: "first_seen".into() };
+    golden("compile_published.bin", &compile_reply(Reply::Published(published)));
+    let failure = CompileFailure { id: "request_malformed".into(), sentence: "it cannot be decoded".into() };
+    golden("compile_failure.bin", &compile_reply(Reply::Failure(failure)));
+}
+
+fn status() -> Status {
+    Status {
+        pid: 42,
+        version: "0.1.0".into(),
+        endpoint: "/run/larder.sock".into(),
+        page: "http://127.0.0.1:4000/".into(),
+        broker_page: "http://127.0.0.1:4001/".into(),
+        started_unix_ms: 1,
+        uptime_ms: 2,
+        memory_bytes: 3,
+        state: "ready".into(),
+        store: Some(StoreStatus {
+            folder: "/cache".into(),
+            bytes: 4,
+            limit_bytes: 5,
+            blobs: 6,
+            actions: 7,
+            evicted_blobs: 8,
+            damaged_blobs: 9,
+        }),
+        connections: 10,
+        warnings: vec!["a warning".into()],
+        broker: "larder".into(),
+    }
+}
+
+fn stats() -> Stats {
+    let reason = ReasonCount {
+        id: "direct_hit".into(),
+        outcome: "hit".into(),
+        sentence: "unchanged".into(),
+        count: 1,
+    };
+    let figure = Figure { id: "leases".into(), title: "leases".into(), value: 2, unit: "count".into() };
+    let service = ServiceStats {
+        service: "compile".into(),
+        hits: 1,
+        misses: 2,
+        uncacheable: 3,
+        errors: 4,
+        bypasses: 5,
+        reasons: vec![reason],
+        avoided_us: 6,
+        overhead_us: 7,
+        figures: vec![figure],
+    };
+    let record = Record {
+        id: 1,
+        at_unix_ms: 2,
+        service: "compile".into(),
+        tool: "gcc".into(),
+        source: "x.c".into(),
+        output: "x.o".into(),
+        outcome: "miss".into(),
+        reason: "input_changed".into(),
+        detail: "x.h".into(),
+        overhead_us: 3,
+        tool_us: 4,
+        bytes: 5,
+        key: "00".into(),
+    };
+    Stats { schema_version: 1, since_unix_ms: 9, services: vec![service], records: vec![record] }
+}
+
+#[test]
+fn every_message_has_golden_bytes() {
+    // The names in the definitions, read as text, so that a new request or reply cannot be forgotten here.
+    let known = include_str!("golden.rs");
+    for file in ["control", "compile"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("larder/v1/{file}.proto"));
+        let text = std::fs::read_to_string(path).expect("the definitions");
+        let messages = text.lines().filter_map(|line| line.strip_prefix("message ")?.split(' ').next());
+        for message in messages {
+            assert!(known.contains(&format!("{message} {{")), "{message} has no golden bytes");
+        }
+    }
+}
+
+#[test]
+fn the_json_form_of_the_reports_keeps_its_names() {
+    // What scripts and the page read. A name is never removed or given another meaning.
+    let json = serde_json::to_value(stats()).expect("plain data");
+    assert_eq!(json["services"][0]["reasons"][0]["id"], "direct_hit");
+    assert_eq!(json["records"][0]["at_unix_ms"], 2);
+    let json = serde_json::to_value(status()).expect("plain data");
+    assert_eq!(json["store"]["limit_bytes"], 5);
+}

@@ -1,0 +1,127 @@
+//! What GCC's drivers run and read: compiler proper, assembler, specification files, search folders.
+
+use std::path::{Path, PathBuf};
+
+use larder_service::{Hasher, Reason};
+
+use super::loader::add_program;
+use super::premises::Collector;
+use super::verbose::Verbose;
+use super::{Asked, Toolset};
+use crate::args::Refusal;
+use crate::paths;
+
+pub(super) fn toolset(collector: &mut Collector<'_>, asked: Asked<'_>) -> Result<Toolset, Refusal> {
+    let mut hasher = Hasher::key("gcc toolset");
+    let dirs = asked.ask(&["-print-search-dirs"])?;
+    let (programs, libraries) =
+        search_dirs(&dirs.stdout).filter(|_| dirs.succeeded).ok_or_else(|| asked.failed())?;
+    for name in ["cc1", "as"] {
+        let program = program(collector, asked, &programs, name)?;
+        add_program(collector, &mut hasher, &program, &asked.call.env, asked.clock)?;
+    }
+    for folder in libraries.iter().chain(&programs) {
+        specs(collector, &mut hasher, &asked.cwd.join(folder).join("specs"))?;
+    }
+    let listing = asked.ask(&["-x", "c", "-E", "-v", "-"])?;
+    let verbose = Verbose::read(&listing.stderr);
+    if !listing.succeeded || !verbose.complete {
+        return Err(asked.failed());
+    }
+    for file in &verbose.specs {
+        specs(collector, &mut hasher, &paths::resolve(asked.cwd, file))?;
+    }
+    finish(hasher, verbose)
+}
+
+/// Ends a toolset with what the driver said under `-v`.
+pub(super) fn finish(mut hasher: Hasher, verbose: Verbose) -> Result<Toolset, Refusal> {
+    if let Some(folder) = verbose.odd_folder {
+        return Err(Refusal { reason: Reason::IncludeComputed, detail: paths::text(&folder) });
+    }
+    hasher.field("command", &verbose.command);
+    let mut folders = verbose.folders;
+    // Which of them exist changes the order of the listing, and is no part of what the compiler is.
+    folders.sort();
+    for folder in &folders {
+        hasher.field("folder", folder);
+    }
+    Ok(Toolset { key: hasher.finish_key(), folders })
+}
+
+fn specs(collector: &mut Collector<'_>, hasher: &mut Hasher, file: &Path) -> Result<(), Refusal> {
+    if let Some(digest) = collector.file_or_absent(file)? {
+        hasher.field("specs", &digest.hash);
+    }
+    Ok(())
+}
+
+/// The program that the driver runs as `name`; that no other stands before it in the search is a premise.
+fn program(
+    collector: &mut Collector<'_>,
+    asked: Asked<'_>,
+    programs: &[PathBuf],
+    name: &str,
+) -> Result<PathBuf, Refusal> {
+    let answer = asked.ask(&[&format!("-print-prog-name={name}")])?;
+    let spelled = answer.stdout.trim_ascii_end();
+    if !answer.succeeded || spelled.is_empty() {
+        return Err(asked.failed());
+    }
+    for folder in programs {
+        collector.absent(&asked.cwd.join(folder).join(name));
+    }
+    let found = if spelled.contains(&b'/') {
+        paths::resolve(asked.cwd, spelled)
+    } else {
+        // Found in none of the driver's own folders, it is looked for along PATH.
+        let path = asked.call.env.get("PATH").ok_or_else(|| asked.failed())?;
+        let mut places =
+            path.split(|byte| *byte == b':').map(|folder| paths::resolve(asked.cwd, folder).join(name));
+        places.find(|place| !collector.absent(place) && is_executable(place)).ok_or_else(|| asked.failed())?
+    };
+    collector.follow(&found).ok_or_else(|| asked.failed())
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+}
+
+/// The folders after `programs:` and `libraries:` in the answer to `-print-search-dirs`.
+fn search_dirs(answer: &[u8]) -> Option<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let folders = |title: &str| {
+        let line =
+            answer.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(title.as_bytes()))?;
+        let mut folders: Vec<PathBuf> = Vec::new();
+        for folder in line.strip_prefix(b"=").unwrap_or(line).split(|byte| *byte == b':') {
+            let folder = paths::as_path(folder).to_owned();
+            if !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
+        Some(folders)
+    };
+    Some((folders("programs: ")?, folders("libraries: ")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn search_folders_are_read_once_each() {
+        let (programs, libraries) =
+            search_dirs(b"install: /i/\nprograms: =/a/:/b/:/a/\nlibraries: =/c/\n").unwrap();
+        assert_eq!(programs, [PathBuf::from("/a/"), PathBuf::from("/b/")]);
+        assert_eq!(libraries, [PathBuf::from("/c/")]);
+        assert_eq!(search_dirs(b"install: /i/\n"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = search_dirs(&bytes);
+        }
+    }
+}

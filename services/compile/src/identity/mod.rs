@@ -1,0 +1,190 @@
+//! Compiler identity: what makes two compilers the same one.
+//!
+//! A driver is its program, the links that lead to it and the libraries bound to it; its toolset is what it runs and
+//! reads by itself under given options: compiler proper, assembler, specification and configuration files, and the
+//! folders it searches. Both are worked out by asking the driver, and hold as long as every file, link and folder the
+//! answers rest on is as it was.
+
+mod clang;
+mod driver;
+mod gcc;
+mod loader;
+mod memo;
+mod premises;
+mod probe;
+mod verbose;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_fingerprint::Fingerprints;
+use larder_service::{Clock, Hasher, Key, Reason};
+
+use self::memo::Memo;
+use self::premises::{Collector, Premises};
+use crate::args::{Family, Invocation, Refusal};
+use crate::call::Call;
+use crate::paths;
+
+/// How long a failed probe is not repeated.
+const FAILURE_LASTS: Duration = Duration::from_secs(30);
+
+/// A driver that was identified.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    pub(crate) key: Key,
+    pub(crate) family: Family,
+}
+
+/// What a driver uses under given options.
+#[derive(Debug)]
+pub(crate) struct Toolset {
+    pub(crate) key: Key,
+    /// Folders that it searches, or would if they existed, by itself and by the environment.
+    pub(crate) folders: Vec<Vec<u8>>,
+}
+
+/// All compilers seen so far.
+pub(crate) struct Compilers {
+    fingerprints: Arc<Fingerprints>,
+    clock: Arc<dyn Clock>,
+    drivers: Memo<Driver>,
+    toolsets: Memo<Toolset>,
+}
+
+impl Compilers {
+    pub(crate) fn new(fingerprints: Arc<Fingerprints>, clock: Arc<dyn Clock>) -> Self {
+        Self { fingerprints, clock, drivers: Memo::default(), toolsets: Memo::default() }
+    }
+
+    /// The driver of `call`, if it is known and unchanged. Asks nobody.
+    pub(crate) fn known_driver(&self, call: &Call) -> Option<Result<Arc<Driver>, Refusal>> {
+        self.drivers.known(&driver_question(call), &self.fingerprints, self.clock.monotonic_ns())
+    }
+
+    /// The driver of `call`. May run it, and read all of it: for threads that may block.
+    pub(crate) fn driver(&self, call: &Call) -> Result<Arc<Driver>, Refusal> {
+        self.drivers.get(driver_question(call), &self.fingerprints, self.clock.monotonic_ns(), || {
+            let mut collector = Collector::new(&self.fingerprints, &*self.clock);
+            let found = driver::identify(&mut collector, call, folder_of(call), &*self.clock);
+            self.answer(found, collector)
+        })
+    }
+
+    /// The toolset of `driver` under the options of `invocation`, if it is known and unchanged. Asks nobody.
+    pub(crate) fn known_toolset(
+        &self,
+        driver: &Driver,
+        call: &Call,
+        invocation: &Invocation,
+    ) -> Option<Result<Arc<Toolset>, Refusal>> {
+        let options = options(invocation);
+        let question = toolset_question(driver, call, &options, cwd(call, &options));
+        self.toolsets.known(&question, &self.fingerprints, self.clock.monotonic_ns())
+    }
+
+    /// The toolset of `driver` under the options of `invocation`. May run it: for threads that may block.
+    pub(crate) fn toolset(
+        &self,
+        driver: &Driver,
+        call: &Call,
+        invocation: &Invocation,
+    ) -> Result<Arc<Toolset>, Refusal> {
+        let options = options(invocation);
+        let cwd = cwd(call, &options);
+        let question = toolset_question(driver, call, &options, cwd);
+        self.toolsets.get(question, &self.fingerprints, self.clock.monotonic_ns(), || {
+            let mut collector = Collector::new(&self.fingerprints, &*self.clock);
+            let asked = Asked { call, options: &options, cwd, clock: &*self.clock };
+            let found = match driver.family {
+                Family::Gcc => gcc::toolset(&mut collector, asked),
+                Family::Clang => clang::toolset(&mut collector, asked),
+            };
+            self.answer(found, collector)
+        })
+    }
+
+    fn answer<T>(
+        &self,
+        found: Result<T, Refusal>,
+        collector: Collector<'_>,
+    ) -> (memo::Found<T>, Premises, Option<u64>) {
+        let passing = found.as_ref().is_err_and(|refusal| refusal.reason != Reason::CompilerUnknown);
+        let lasts = u64::try_from(FAILURE_LASTS.as_nanos()).unwrap_or(u64::MAX);
+        let until = passing.then(|| self.clock.monotonic_ns().saturating_add(lasts));
+        (found.map(Arc::new), collector.finish(), until)
+    }
+}
+
+/// A question about a toolset.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    call: &'a Call,
+    options: &'a [&'a [u8]],
+    cwd: &'a Path,
+    clock: &'a dyn Clock,
+}
+
+impl Asked<'_> {
+    /// Asks the driver with the call's options, then `args`.
+    fn ask(&self, args: &[&str]) -> Result<probe::Answer, Refusal> {
+        let args = args.iter().map(|arg| arg.as_bytes());
+        probe::Probe {
+            program: &self.call.tool,
+            argv0: &self.call.tool_name,
+            args: self.options.iter().copied().chain(args).collect(),
+            env: &self.call.env,
+            cwd: self.cwd,
+        }
+        .ask(self.clock)
+    }
+
+    fn failed(&self) -> Refusal {
+        Refusal { reason: Reason::ProbeFailed, detail: paths::path_text(&self.call.tool) }
+    }
+}
+
+/// Options to repeat when the driver is asked: those that change its search or target, and those whose meaning
+/// depends on the processor it runs on.
+fn options(invocation: &Invocation) -> Vec<&[u8]> {
+    let native = |arg: &&[u8]| arg.starts_with(b"-m") && arg.ends_with(b"=native");
+    let mut options: Vec<&[u8]> = invocation.search.probe_args.iter().map(Vec::as_slice).collect();
+    let more = invocation.key_args.iter().map(Vec::as_slice).filter(native);
+    let more: Vec<_> = more.filter(|arg| !options.contains(arg)).collect();
+    options.extend(more);
+    options
+}
+
+/// Where to ask about the driver itself: the caller's folder only if it matters, so that one answer serves a tree.
+fn folder_of(call: &Call) -> &Path {
+    let relative_name = call.tool_name.contains(&b'/') && !call.tool_name.starts_with(b"/");
+    if relative_name || call.env.has_relative_folders() { &call.cwd } else { Path::new("/") }
+}
+
+fn cwd<'a>(call: &'a Call, options: &[&[u8]]) -> &'a Path {
+    const WITHOUT_FOLDERS: &[&str] =
+        &["-m", "-std=", "-ansi", "-nostd", "-O", "-f", "-undef", "-pthread", "--target="];
+    let plain = |option: &&[u8]| WITHOUT_FOLDERS.iter().any(|prefix| option.starts_with(prefix.as_bytes()));
+    if options.iter().all(plain) { folder_of(call) } else { &call.cwd }
+}
+
+fn driver_question(call: &Call) -> Key {
+    let mut hasher = Hasher::key("driver question");
+    hasher.field("tool", &paths::into_bytes(call.tool.clone()));
+    hasher.field("name", &call.tool_name);
+    hasher.field("cwd", &paths::into_bytes(folder_of(call).to_owned()));
+    call.env.add_to_probe_key(&mut hasher);
+    hasher.finish_key()
+}
+
+fn toolset_question(driver: &Driver, call: &Call, options: &[&[u8]], cwd: &Path) -> Key {
+    let mut hasher = Hasher::key("toolset question");
+    hasher.field("driver", &driver.key.0);
+    hasher.field("cwd", &paths::into_bytes(cwd.to_owned()));
+    for option in options {
+        hasher.field("option", option);
+    }
+    call.env.add_to_probe_key(&mut hasher);
+    hasher.finish_key()
+}

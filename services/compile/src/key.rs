@@ -1,0 +1,222 @@
+//! Keys of compile actions: what they must hold, and nothing else.
+
+use larder_service::{Digest, Hasher, Key};
+
+use crate::args::{Family, Invocation, Language};
+use crate::call::Call;
+use crate::environment::Shown;
+use crate::manifest::Entry;
+use crate::paths;
+
+/// Changes whenever what a key means changes, so that no older result is found again.
+const FORMAT: &[u8] = &[1];
+
+/// What a call is known by before any file's content is.
+#[derive(Clone, Copy)]
+pub(crate) struct Parts<'a> {
+    /// Identity of the driver.
+    pub(crate) driver: Key,
+    /// Identity of what the driver runs and of its own search folders.
+    pub(crate) toolset: Key,
+    pub(crate) family: Family,
+    pub(crate) call: &'a Call,
+    pub(crate) invocation: &'a Invocation,
+}
+
+/// The call without the source's content: equal for two versions of one source.
+pub(crate) fn without_content(parts: Parts<'_>) -> Hasher {
+    let Parts { call, invocation, .. } = parts;
+    let mut hasher = Hasher::key("compile");
+    hasher.field("format", FORMAT);
+    hasher.field("driver", &parts.driver.0);
+    hasher.field("toolset", &parts.toolset.0);
+    hasher.field("family", family(parts.family));
+    hasher.field("language", language(invocation.language));
+    let lists = [
+        ("argument", &invocation.key_args),
+        ("folder", &invocation.search.folders),
+        ("forced", &invocation.search.forced),
+        ("probe", &invocation.search.probe_args),
+    ];
+    for (name, list) in lists {
+        for value in list {
+            hasher.field(name, value);
+        }
+    }
+    hasher.field("source", &invocation.source);
+    if let Some(depfile) = &invocation.depfile {
+        // The dependency file names the object, and some drivers name other outputs after either.
+        hasher.field("object", &invocation.object);
+        hasher.field("depfile", &depfile.path);
+        hasher.field("system", &[u8::from(depfile.system_headers)]);
+    }
+    let shown = Shown { cwd: invocation.shows_cwd, terminal: call.stderr_terminal };
+    call.env.add_to_key(&mut hasher, shown);
+    if shown.cwd {
+        hasher.field("cwd", &paths::into_bytes(call.cwd.clone()));
+    }
+    if shown.terminal {
+        hasher.field("columns", &call.terminal_columns.to_le_bytes());
+    }
+    hasher
+}
+
+/// The base key: the call and the source's content.
+pub(crate) fn base(mut call: Hasher, source: &Digest) -> Key {
+    call.field("content", &source.hash);
+    call.finish_key()
+}
+
+/// The action key: the base key and everything the tool was found to depend on.
+pub(crate) fn action(base: &Key, entry: &Entry) -> Key {
+    let mut hasher = Hasher::key("compile action");
+    hasher.field("base", &base.0);
+    for input in &entry.inputs {
+        hasher.field("path", &input.path);
+        hasher.field("content", &input.digest.hash);
+    }
+    for present in &entry.present {
+        hasher.field("present", &present.path);
+        hasher.field("folder", &[u8::from(present.folder)]);
+    }
+    entry.absent.each(|folder, name| {
+        hasher.field("in", folder);
+        hasher.field("absent", name);
+    });
+    hasher.finish_key()
+}
+
+fn family(family: Family) -> &'static [u8] {
+    match family {
+        Family::Gcc => b"gcc",
+        Family::Clang => b"clang",
+    }
+}
+
+fn language(language: Language) -> &'static [u8] {
+    match language {
+        Language::C => b"c",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Depfile, Search};
+    use larder_proto::v1::{EnvVar, Lookup};
+    use proptest::prelude::*;
+
+    fn call(cwd: &str, env: &[(String, String)]) -> Call {
+        let var = |(name, value): &(String, String)| EnvVar {
+            name: name.clone().into_bytes(),
+            value: value.clone().into_bytes(),
+        };
+        Call::new(Lookup {
+            cwd: cwd.into(),
+            tool: b"/usr/bin/gcc".into(),
+            tool_name: b"gcc".into(),
+            env: env.iter().map(var).collect(),
+            ..Default::default()
+        })
+        .unwrap()
+    }
+
+    fn invocation() -> Invocation {
+        Invocation {
+            language: Language::C,
+            source: b"a.c".into(),
+            object: b"a.o".into(),
+            depfile: None,
+            key_args: vec![b"-O2".into()],
+            shows_cwd: false,
+            shows_command_line: false,
+            search: Search::default(),
+        }
+    }
+
+    fn key(call: &Call, invocation: &Invocation) -> Key {
+        let one = Hasher::key("test").finish_key();
+        let parts = Parts { driver: one, toolset: one, family: Family::Gcc, call, invocation };
+        base(without_content(parts), &Digest::of(b"int x;"))
+    }
+
+    fn pairs(vars: &[(&str, &str)]) -> Vec<(String, String)> {
+        vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn the_folder_the_output_and_temporary_places_do_not_matter(
+            cwd in "/[a-z/]{0,20}",
+            object in "[a-z/.]{1,20}",
+            value in "[ -~]{0,20}",
+        ) {
+            let plain = key(&call("/w", &[]), &invocation());
+            let env = pairs(&[("TMPDIR", &value), ("PATH", &value), ("HOME", &value), ("PWD", &value), ("COLUMNS", &value)]);
+            let moved = Invocation { object: object.into_bytes(), ..invocation() };
+            prop_assert_eq!(plain, key(&call(&cwd, &env), &moved));
+        }
+
+        #[test]
+        fn the_order_of_variables_does_not_matter_and_their_values_do(
+            env in prop::collection::hash_map("L[A-Z_]{1,8}", "[ -~]{0,8}", 1..6),
+        ) {
+            let env: Vec<_> = env.into_iter().collect();
+            let reversed: Vec<_> = env.iter().cloned().rev().collect();
+            let one = key(&call("/w", &env), &invocation());
+            prop_assert_eq!(one, key(&call("/w", &reversed), &invocation()));
+            let mut other = env;
+            other[0].1.push('x');
+            prop_assert_ne!(one, key(&call("/w", &other), &invocation()));
+        }
+
+        #[test]
+        fn each_argument_and_its_place_matter(
+            args in prop::collection::vec("[ -~]{0,6}", 1..6),
+            place in any::<prop::sample::Index>(),
+        ) {
+            let args: Vec<Vec<u8>> = args.into_iter().map(String::into_bytes).collect();
+            let one = Invocation { key_args: args.clone(), ..invocation() };
+            let mut more = one.clone();
+            more.key_args[place.index(args.len())].push(b'x');
+            let mut fewer = one.clone();
+            fewer.key_args.pop();
+            prop_assert_ne!(key(&call("/w", &[]), &one), key(&call("/w", &[]), &more));
+            prop_assert_ne!(key(&call("/w", &[]), &one), key(&call("/w", &[]), &fewer));
+        }
+    }
+
+    #[test]
+    fn a_folder_that_debug_information_shows_matters_in_both_its_spellings() {
+        let shown = Invocation { shows_cwd: true, ..invocation() };
+        let here = key(&call("/w", &[]), &shown);
+        assert_ne!(here, key(&call("/v", &[]), &shown));
+        assert_ne!(here, key(&call("/w", &pairs(&[("PWD", "/link")])), &shown));
+    }
+
+    #[test]
+    fn the_object_matters_once_a_dependency_file_names_it() {
+        let depfile = Some(Depfile { path: b"a.d".into(), system_headers: true });
+        let one = Invocation { depfile: depfile.clone(), ..invocation() };
+        let other = Invocation { depfile, object: b"b.o".into(), ..invocation() };
+        assert_ne!(key(&call("/w", &[]), &one), key(&call("/w", &[]), &other));
+        assert_ne!(key(&call("/w", &[]), &one), key(&call("/w", &[]), &invocation()));
+    }
+
+    #[test]
+    fn a_terminal_and_its_width_matter() {
+        let on = |columns| Call { stderr_terminal: true, terminal_columns: columns, ..call("/w", &[]) };
+        assert_ne!(key(&on(80), &invocation()), key(&call("/w", &[]), &invocation()));
+        assert_ne!(key(&on(80), &invocation()), key(&on(81), &invocation()));
+    }
+
+    #[test]
+    fn an_argument_and_a_search_folder_are_not_the_same() {
+        let argument = Invocation { key_args: vec![b"-O2".into(), b"x".into()], ..invocation() };
+        let folder = Invocation {
+            search: Search { folders: vec![b"x".into()], ..Default::default() },
+            ..invocation()
+        };
+        assert_ne!(key(&call("/w", &[]), &argument), key(&call("/w", &[]), &folder));
+    }
+}

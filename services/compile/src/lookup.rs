@@ -1,0 +1,193 @@
+//! Looks a call up: what it is, which key it has, whether a known input set still holds.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use larder_service::{ConnectionId, Digest, Key, Reason};
+use larder_store::ActionResult;
+
+use crate::args::{self, Invocation, Refusal};
+use crate::call::Call;
+use crate::files;
+use crate::identity::{Driver, Toolset};
+use crate::key::{self, Parts};
+use crate::manifest::codec;
+use crate::manifest::validate::Validation;
+use crate::paths;
+use crate::record::{Draft, bare};
+use crate::state::Core;
+
+/// A call that can be cached, and what its key is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Prepared {
+    pub(crate) call: Arc<Call>,
+    pub(crate) driver: Arc<Driver>,
+    pub(crate) invocation: Arc<Invocation>,
+    pub(crate) toolset: Arc<Toolset>,
+    /// Content of the source.
+    pub(crate) source: Digest,
+    pub(crate) base: Key,
+    /// The call whatever its source holds.
+    pub(crate) seen: Key,
+}
+
+/// A known result, its blobs present and pinned.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) action: Key,
+    pub(crate) result: ActionResult,
+}
+
+/// What the store knew.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Known(Box<Known>),
+    /// Why not.
+    Missing(Refusal),
+}
+
+impl Core {
+    /// Takes `call` apart and makes its base key; `draft` learns what becomes known on the way.
+    pub(crate) async fn prepare(
+        self: &Arc<Self>,
+        call: &Arc<Call>,
+        draft: &mut Draft,
+    ) -> Result<Prepared, Refusal> {
+        if !call.sees_like(self.context.filesystem_view) {
+            return Err(bare(Reason::OtherFilesystemView));
+        }
+        call.env.refuse()?;
+        let driver = match self.compilers.known_driver(call) {
+            Some(known) => known?,
+            None => self.blocking(call, |core, call| core.compilers.driver(call)).await?,
+        };
+        let invocation = args::parse(driver.family, &call.args)?;
+        draft.parsed(&invocation);
+        let invocation = Arc::new(invocation);
+        refuse(&invocation)?;
+        self.outputs_are_files(call, &invocation)?;
+        let toolset = match self.compilers.known_toolset(&driver, call, &invocation) {
+            Some(known) => known?,
+            None => {
+                let (driver, invocation) = (Arc::clone(&driver), Arc::clone(&invocation));
+                let ask = move |core: &Self, call: &Call| core.compilers.toolset(&driver, call, &invocation);
+                self.blocking(call, ask).await?
+            }
+        };
+        let path = paths::resolve(&call.cwd, &invocation.source);
+        let source = files::fingerprint(&self.fingerprints, &path)?.digest;
+        let parts = Parts {
+            driver: driver.key,
+            toolset: toolset.key,
+            family: driver.family,
+            call,
+            invocation: &invocation,
+        };
+        let without_content = key::without_content(parts);
+        let mut seen = without_content.clone();
+        seen.field("place", &paths::into_bytes(path));
+        let base = key::base(without_content, &source);
+        let seen = seen.finish_key();
+        Ok(Prepared { call: Arc::clone(call), driver, invocation, toolset, source, base, seen })
+    }
+
+    /// Runs what may take long on a thread that may block.
+    async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        call: &Arc<Call>,
+        work: impl FnOnce(&Self, &Call) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let (core, call) = (Arc::clone(self), Arc::clone(call));
+        tokio::task::spawn_blocking(move || work(&core, &call))
+            .await
+            .unwrap_or_else(|_| Err(bare(Reason::InternalError)))
+    }
+
+    /// What stands where the outputs go is replaced on a hit, which must not happen to a device or a link.
+    fn outputs_are_files(&self, call: &Call, invocation: &Invocation) -> Result<(), Refusal> {
+        let depfile = invocation.depfile.as_ref().map(|depfile| &depfile.path);
+        for output in std::iter::once(&invocation.object).chain(depfile) {
+            let path = paths::resolve(&call.cwd, output);
+            if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
+                return Err(Refusal { reason: Reason::OutputNotAFile, detail: paths::text(output) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an input set of `prepared` still holds and its result is there. What the result holds is pinned to
+    /// `connection`.
+    pub(crate) fn find(&self, prepared: &Prepared, connection: ConnectionId) -> Result<Found, Refusal> {
+        let store_failed = |error: larder_store::StoreError| {
+            tracing::warn!(%error, "failed to look up an action");
+            bare(Reason::StoreFailed)
+        };
+        let Some(bytes) = self.store.manifest(&prepared.base).map_err(store_failed)? else {
+            return Ok(Found::Missing(self.never_seen(prepared)));
+        };
+        let manifest = match codec::decode(&bytes) {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                tracing::warn!(base = %prepared.base.hex(), %error, "a manifest is left aside");
+                return Ok(Found::Missing(bare(Reason::ResultGone)));
+            }
+        };
+        let mut validation = Validation {
+            cwd: &prepared.call.cwd,
+            fingerprints: &self.fingerprints,
+            absence: &self.absence,
+            seen: HashMap::new(),
+        };
+        let mut missing = None;
+        for entry in &manifest.entries {
+            match validation.check(entry) {
+                // The newest set says best what changed since.
+                Err(why) => missing = missing.or(Some(why)),
+                Ok(()) => {
+                    let result = self.store.action(&entry.action).map_err(store_failed)?;
+                    let Some(result) = result else {
+                        return Ok(Found::Missing(bare(Reason::ResultGone)));
+                    };
+                    for output in &result.outputs {
+                        self.store.pin(connection, &output.digest).map_err(store_failed)?;
+                        if self.store.blob(&output.digest).map_err(store_failed)?.is_none() {
+                            return Ok(Found::Missing(bare(Reason::ResultGone)));
+                        }
+                    }
+                    self.seen.remember(prepared.seen, prepared.source);
+                    return Ok(Found::Known(Box::new(Known { action: entry.action, result })));
+                }
+            }
+        }
+        Ok(Found::Missing(missing.unwrap_or_else(|| self.never_seen(prepared))))
+    }
+
+    fn never_seen(&self, prepared: &Prepared) -> Refusal {
+        match self.seen.source(&prepared.seen) {
+            Some(then) if then != prepared.source => {
+                Refusal { reason: Reason::InputChanged, detail: paths::text(&prepared.invocation.source) }
+            }
+            _ => bare(Reason::FirstSeen),
+        }
+    }
+}
+
+/// Refuses what only the command line itself brings into the text.
+fn refuse(invocation: &Invocation) -> Result<(), Refusal> {
+    const WORDS: &[(&str, Reason)] = &[
+        ("__DATE__", Reason::TimeMacro),
+        ("__TIME__", Reason::TimeMacro),
+        ("__TIMESTAMP__", Reason::TimeMacro),
+        ("__has_include", Reason::IncludeComputed),
+        ("__has_embed", Reason::IncludeComputed),
+        (".incbin", Reason::AssemblerInput),
+        ("no-integrated-as", Reason::OptionUncacheable),
+    ];
+    for arg in &invocation.key_args {
+        let has = |word: &str| arg.windows(word.len()).any(|window| window == word.as_bytes());
+        if let Some((word, reason)) = WORDS.iter().find(|(word, _)| has(word)) {
+            return Err(Refusal { reason: *reason, detail: (*word).to_owned() });
+        }
+    }
+    Ok(())
+}

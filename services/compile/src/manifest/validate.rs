@@ -1,0 +1,86 @@
+//! Whether an input set is still what the files are.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use larder_fingerprint::Fingerprints;
+use larder_service::{Digest, Reason};
+
+use super::{Absences, Entry};
+use crate::absence::Absence;
+use crate::args::Refusal;
+use crate::files::{self, Node};
+use crate::paths;
+
+/// Validation of the entries of one manifest: a file that several of them name is looked at once.
+pub(crate) struct Validation<'a> {
+    pub(crate) cwd: &'a Path,
+    pub(crate) fingerprints: &'a Fingerprints,
+    pub(crate) absence: &'a Absence,
+    pub(crate) seen: HashMap<PathBuf, Option<Digest>>,
+}
+
+impl Validation<'_> {
+    /// Says what is no longer as `entry` has it: the reason of the miss, and the file it is about.
+    pub(crate) fn check(&mut self, entry: &Entry) -> Result<(), Refusal> {
+        for input in &entry.inputs {
+            let path = paths::resolve(self.cwd, &input.path);
+            let found = *self.seen.entry(path).or_insert_with_key(|path| {
+                self.fingerprints.file(path).ok().map(|fingerprint| fingerprint.digest)
+            });
+            match found {
+                Some(digest) if digest == input.digest => {}
+                Some(_) => return Err(broken(Reason::InputChanged, &input.path)),
+                None => return Err(broken(Reason::InputVanished, &input.path)),
+            }
+        }
+        for present in &entry.present {
+            let node = files::node(self.fingerprints, &paths::resolve(self.cwd, &present.path));
+            match node {
+                Ok(Node::File(_)) if !present.folder => {}
+                Ok(Node::Folder(_)) if present.folder => {}
+                _ => return Err(broken(Reason::InputVanished, &present.path)),
+            }
+        }
+        self.absent(&entry.absent)
+    }
+
+    fn absent(&self, absent: &Absences) -> Result<(), Refusal> {
+        for group in &absent.groups {
+            // A search folder that became a file could be one that Clang takes for a map of headers.
+            match files::node(self.fingerprints, &paths::resolve(self.cwd, &group.folder)) {
+                Ok(Node::Absent) => continue,
+                Ok(Node::Folder(_)) => {}
+                _ => return Err(broken(Reason::InputAppeared, &group.folder)),
+            }
+            let mut indices = absent.of(group).peekable();
+            while let Some(first) = indices.next() {
+                let (inner, name) = paths::split(&absent.names[first]);
+                let mut names = vec![name];
+                // Names are sorted by folder, so that each folder is looked at once.
+                while let Some(next) = indices.peek() {
+                    let (next_inner, next_name) = paths::split(&absent.names[*next]);
+                    if next_inner != inner {
+                        break;
+                    }
+                    names.push(next_name);
+                    indices.next();
+                }
+                let spelled = paths::join(&group.folder, inner);
+                let folder = paths::resolve(self.cwd, &spelled);
+                let found = self
+                    .absence
+                    .existing(self.fingerprints, &folder, &names)
+                    .map_err(|_| broken(Reason::InputAppeared, &spelled))?;
+                if let Some(name) = found.first() {
+                    return Err(broken(Reason::InputAppeared, &paths::join(&spelled, names[*name])));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn broken(reason: Reason, path: &[u8]) -> Refusal {
+    Refusal { reason, detail: paths::text(path) }
+}

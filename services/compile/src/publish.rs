@@ -1,0 +1,220 @@
+//! Publishes what the tool made: checks that the inputs are still what it read, then stores.
+
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+
+use larder_proto::v1::Publish;
+use larder_service::{Digest, Key, Reason};
+use larder_store::{ActionResult, OutputBlob, StoreError};
+
+use crate::args::Refusal;
+use crate::depfile;
+use crate::hit::{DEPFILE, OBJECT};
+use crate::inputs::{self, ReadFile};
+use crate::key;
+use crate::manifest::{Entry, Manifest, codec};
+use crate::paths;
+use crate::places::Places;
+use crate::record::bare;
+use crate::state::{Core, Plan};
+
+/// Most bytes of one stream that are kept.
+const MAX_STREAM: usize = 1024 * 1024;
+
+/// Largest dependency file.
+const MAX_LIST: u64 = 8 * 1024 * 1024;
+
+/// Mode bits of everything a compiler writes, before the umask.
+const MODE: u32 = 0o666;
+
+/// What was stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stored {
+    pub(crate) action: Key,
+    /// Size of all outputs.
+    pub(crate) bytes: u64,
+}
+
+impl Core {
+    /// Stores what `publish` tells of, or says why not. Reads many files: for threads that may block.
+    pub(crate) fn publish(&self, plan: &Plan, publish: Publish) -> Result<Stored, Refusal> {
+        if publish.exit_code != 0 {
+            return Err(Refusal { reason: Reason::ToolFailed, detail: publish.exit_code.to_string() });
+        }
+        if !publish.stdout.is_empty() && !publish.stderr.is_empty() {
+            return Err(bare(Reason::StreamsMixed));
+        }
+        if publish.stdout.len().max(publish.stderr.len()) > MAX_STREAM {
+            return Err(bare(Reason::StreamsTooLarge));
+        }
+        let started = publish.started_unix_ns;
+        if started == 0 || started > self.context.clock.file_time_ns() {
+            return Err(bare(Reason::RequestMalformed));
+        }
+        let invocation = &plan.prepared.invocation;
+        let cwd = plan.prepared.call.cwd.as_path();
+        let object = paths::resolve(cwd, &invocation.object);
+        let written = Written::at(&object, &invocation.object, started)?;
+        let depfile = match &invocation.depfile {
+            Some(depfile) => Some(read_written(&paths::resolve(cwd, &depfile.path), &depfile.path, started)?),
+            None => None,
+        };
+        let listed = self.listed(plan, depfile.as_deref(), started)?;
+        self.same_compiler(plan)?;
+        let (mut entry, files) = self.entry(plan, listed, started)?;
+        entry.action = key::action(&plan.prepared.base, &entry);
+
+        let failed = |error: StoreError| {
+            tracing::warn!(%error, "failed to store an action");
+            bare(Reason::StoreFailed)
+        };
+        let mut outputs = Vec::with_capacity(2);
+        let mut output = |name: &str, digest: Digest| {
+            outputs.push(OutputBlob { name: name.to_owned(), digest, mode: MODE });
+        };
+        output(OBJECT, self.store.put_file(&object).map_err(failed)?);
+        if Written::at(&object, &invocation.object, started)? != written {
+            return Err(inputs::about(Reason::InputsChangedMeanwhile, &invocation.object));
+        }
+        if let Some(content) = &depfile {
+            output(DEPFILE, self.store.put_bytes(content).map_err(failed)?);
+        }
+        let bytes = outputs.iter().map(|output| output.digest.size).sum();
+        let result = ActionResult {
+            outputs,
+            stdout: publish.stdout,
+            stderr: publish.stderr,
+            exit_code: 0,
+            tool_us: publish.tool_us,
+            created_unix_ms: self.context.clock.unix_ms(),
+        };
+        let action = entry.action;
+        self.put_entry(&plan.prepared.base, entry, &action, &result)?;
+        self.seen.remember(plan.prepared.seen, files[0].input.digest);
+        if let Err(error) = self.store.evict_if_needed() {
+            tracing::warn!(%error, "failed to make room in the store");
+        }
+        Ok(Stored { action, bytes })
+    }
+
+    /// The files that the tool read, by its own list.
+    fn listed(&self, plan: &Plan, depfile: Option<&[u8]>, started: u64) -> Result<Vec<Vec<u8>>, Refusal> {
+        let unreadable = || inputs::about(Reason::DependenciesUnreadable, &plan.prepared.invocation.source);
+        let own;
+        let list = if plan.list_is_ours {
+            own = read_written(&plan.list, &plan.prepared.invocation.source, started)
+                .map_err(|_| unreadable())?;
+            own.as_slice()
+        } else {
+            depfile.ok_or_else(unreadable)?
+        };
+        depfile::prerequisites(list).map_err(|error| {
+            tracing::debug!(%error, "a dependency list is not understood");
+            unreadable()
+        })
+    }
+
+    /// The compiler that ran is the one that the key names.
+    fn same_compiler(&self, plan: &Plan) -> Result<(), Refusal> {
+        let prepared = &plan.prepared;
+        let driver = self.compilers.driver(&prepared.call)?;
+        let toolset = self.compilers.toolset(&driver, &prepared.call, &prepared.invocation)?;
+        if driver.key == prepared.driver.key && toolset.key == prepared.toolset.key {
+            return Ok(());
+        }
+        Err(Refusal { reason: Reason::InputsChangedMeanwhile, detail: paths::path_text(&prepared.call.tool) })
+    }
+
+    /// The input set, its action key still open.
+    fn entry(
+        &self,
+        plan: &Plan,
+        listed: Vec<Vec<u8>>,
+        started: u64,
+    ) -> Result<(Entry, Vec<ReadFile>), Refusal> {
+        let prepared = &plan.prepared;
+        let invocation = &prepared.invocation;
+        let cwd = prepared.call.cwd.as_path();
+        let reader = inputs::Reader { cwd, fingerprints: &self.fingerprints, texts: &self.texts, started };
+        let files = reader.read(listed, &invocation.source, &prepared.source)?;
+        let depfile = invocation.depfile.as_ref().map(|depfile| &depfile.path);
+        let output_folders: Vec<PathBuf> = std::iter::once(&invocation.object)
+            .chain(depfile)
+            .map(|output| paths::resolve(cwd, paths::split(output).0))
+            .collect();
+        let places = Places {
+            cwd,
+            fingerprints: &self.fingerprints,
+            absence: &self.absence,
+            family: prepared.driver.family,
+            search: &invocation.search,
+            tool_folders: &prepared.toolset.folders,
+            output_folders: &output_folders,
+            started,
+        };
+        let (present, absent) = places.look(&files)?;
+        let inputs = files.iter().map(|file| file.input.clone()).collect();
+        Ok((Entry { inputs, present, absent, action: prepared.base }, files))
+    }
+
+    /// Stores the action, then the manifest that leads to it.
+    fn put_entry(
+        &self,
+        base: &Key,
+        entry: Entry,
+        action: &Key,
+        result: &ActionResult,
+    ) -> Result<(), Refusal> {
+        let failed = |error: StoreError| {
+            tracing::warn!(%error, "failed to store an action");
+            bare(Reason::StoreFailed)
+        };
+        let _one_at_a_time = self.manifests.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that cannot be read is worth no more than none.
+        let mut manifest = match self.store.manifest(base).map_err(failed)? {
+            Some(bytes) => codec::decode(&bytes).unwrap_or_default(),
+            None => Manifest::default(),
+        };
+        manifest.put(entry);
+        let bytes = codec::encode(&manifest)
+            .ok_or_else(|| inputs::about(Reason::IncludeComputed, b"too many names in too many folders"))?;
+        self.store.put_action(action, result).map_err(failed)?;
+        self.store.put_manifest(base, &bytes).map_err(failed)
+    }
+}
+
+/// An output as the tool left it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Written {
+    size: u64,
+    inode: u64,
+    changed: (i64, i64),
+}
+
+impl Written {
+    /// The ordinary file at `path`, spelled `spelled`, written since `started`.
+    fn at(path: &Path, spelled: &[u8], started: u64) -> Result<Self, Refusal> {
+        let meta = path.symlink_metadata().map_err(|_| inputs::about(Reason::OutputMissing, spelled))?;
+        if !meta.is_file() {
+            return Err(inputs::about(Reason::OutputNotAFile, spelled));
+        }
+        let modified = i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec());
+        if modified < i128::from(started) {
+            return Err(inputs::about(Reason::OutputMissing, spelled));
+        }
+        Ok(Self { size: meta.size(), inode: meta.ino(), changed: (meta.ctime(), meta.ctime_nsec()) })
+    }
+}
+
+fn read_written(path: &Path, spelled: &[u8], started: u64) -> Result<Vec<u8>, Refusal> {
+    let missing = || inputs::about(Reason::OutputMissing, spelled);
+    if Written::at(path, spelled, started)?.size > MAX_LIST {
+        return Err(inputs::about(Reason::DependenciesUnreadable, spelled));
+    }
+    let mut content = Vec::new();
+    let file = std::fs::File::open(path).map_err(|_| missing())?;
+    file.take(MAX_LIST + 1).read_to_end(&mut content).map_err(|_| missing())?;
+    Ok(content)
+}

@@ -1,0 +1,58 @@
+//! What a finished call leaves on the board.
+
+use larder_service::{Clock, Key, NewRecord};
+
+use crate::args::{Invocation, Refusal};
+use crate::call::Call;
+use crate::paths;
+
+/// A record in the making: what is known of a call so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Draft {
+    tool: String,
+    source: String,
+    output: String,
+    key: String,
+    /// The daemon's own time so far, microseconds.
+    pub(crate) overhead_us: u64,
+}
+
+impl Draft {
+    pub(crate) fn new(call: &Call) -> Self {
+        Self { tool: call.tool_text(), ..Self::default() }
+    }
+
+    pub(crate) fn parsed(&mut self, invocation: &Invocation) {
+        self.source = paths::text(&invocation.source);
+        self.output = paths::text(&invocation.object);
+    }
+
+    pub(crate) fn keyed(&mut self, action: &Key) {
+        self.key = action.hex();
+    }
+
+    /// The record, ending now.
+    pub(crate) fn finish(self, clock: &dyn Clock, detail: &str, tool_us: u64, bytes: u64) -> NewRecord {
+        NewRecord {
+            at_unix_ms: clock.unix_ms(),
+            tool: self.tool,
+            source: self.source,
+            output: self.output,
+            detail: detail.to_owned(),
+            overhead_us: self.overhead_us,
+            tool_us,
+            bytes,
+            key: self.key,
+        }
+    }
+}
+
+/// Microseconds of the daemon's own time since `start`.
+pub(crate) fn since(clock: &dyn Clock, start: u64) -> u64 {
+    clock.monotonic_ns().saturating_sub(start) / 1000
+}
+
+/// A refusal that is about nothing in particular.
+pub(crate) fn bare(reason: larder_service::Reason) -> Refusal {
+    Refusal { reason, detail: String::new() }
+}

@@ -1,0 +1,272 @@
+//! The service: requests in, replies out, one record for each call.
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use larder_fingerprint::Fingerprints;
+use larder_proto::lane::{COMPILE, Lane};
+use larder_proto::v1::compile_reply::Reply;
+use larder_proto::v1::compile_request::Request;
+use larder_proto::v1::{
+    CompileFailure, CompileReply, CompileRequest, Figure, Lookup, Publish, Published, Run,
+};
+use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
+use larder_service::{BoxFuture, Connection, ConnectionId, Context, Reason, Service};
+use larder_store::Store;
+use prost::Message as _;
+use tokio::sync::watch;
+
+use crate::args::{self, Refusal};
+use crate::call::Call;
+use crate::lease::{Ending, Hold, Turn};
+use crate::lookup::{Found, Known, Prepared};
+use crate::paths;
+use crate::record::{Draft, since};
+use crate::state::{Core, NAME, Plan};
+
+/// How long one client waits for another that compiles the same.
+const LONGEST_WAIT: Duration = Duration::from_mins(10);
+
+/// The compile cache.
+pub struct Compile(Arc<Core>);
+
+impl Compile {
+    /// A cache that keeps its results in `store`.
+    #[must_use]
+    pub fn new(context: Context, store: Arc<Store>, fingerprints: Arc<Fingerprints>) -> Self {
+        Self(Arc::new(Core::new(context, store, fingerprints)))
+    }
+
+    async fn answer(&self, connection: &Connection, bytes: &[u8]) -> Reply {
+        let Ok(CompileRequest { protocol, request: Some(request), .. }) = CompileRequest::decode(bytes)
+        else {
+            return self.malformed("the bytes are not a request");
+        };
+        if protocol != PROTOCOL_VERSION {
+            return self.malformed("client and daemon are of different versions");
+        }
+        match request {
+            Request::Lookup(lookup) => self.lookup(connection, lookup).await,
+            Request::Publish(publish) => self.publish(connection, publish).await,
+            Request::Abandon(abandon) => {
+                if let Some((plan, _hold)) = self.0.leases.take(abandon.lease, connection.id) {
+                    self.lost(plan);
+                }
+                published(Err(Reason::LeaseLost))
+            }
+        }
+    }
+
+    async fn lookup(&self, connection: &Connection, lookup: Lookup) -> Reply {
+        let core = &self.0;
+        let clock = &*core.context.clock;
+        let start = clock.monotonic_ns();
+        let call = match Call::new(lookup) {
+            Ok(call) => Arc::new(call),
+            Err(error) => return self.malformed(&error.to_string()),
+        };
+        let mut waited = Waited::default();
+        loop {
+            let mut draft = Draft::new(&call);
+            let found = match core.prepare(&call, &mut draft).await {
+                Ok(prepared) => core.find(&prepared, connection.id).map(|found| (prepared, found)),
+                Err(refusal) => Err(refusal),
+            };
+            draft.overhead_us = since(clock, start.saturating_add(waited.ns));
+            let (prepared, why) = match found {
+                Err(refusal) => {
+                    return self.stand_aside(refusal, draft);
+                }
+                Ok((prepared, Found::Missing(why))) => (prepared, why),
+                Ok((prepared, Found::Known(known))) => match core.hit(&prepared.invocation, &known) {
+                    Ok(mut hit) => {
+                        draft.keyed(&known.action);
+                        hit.record = self.count_hit(draft, &known);
+                        return Reply::Hit(hit);
+                    }
+                    Err(why) => (prepared, why),
+                },
+            };
+            let waiting = match core.leases.turn(&prepared.base, connection.id) {
+                Turn::Wait(waiting) if !waited.enough => Err(waiting),
+                _ => {
+                    for (plan, _hold) in core.leases.lose(connection.id, Some(&prepared.base)) {
+                        self.lost(plan);
+                    }
+                    self.let_run(connection.id, prepared, draft, &why, waited.enough)
+                }
+            };
+            match waiting {
+                Ok(run) => return Reply::Run(run),
+                Err(ending) => waited.wait(ending, clock).await,
+            }
+        }
+    }
+
+    /// Gives a lease, and says how to run the tool so that its inputs become known.
+    fn let_run(
+        &self,
+        connection: ConnectionId,
+        prepared: Prepared,
+        draft: Draft,
+        why: &Refusal,
+        alone: bool,
+    ) -> Result<Run, watch::Receiver<Ending>> {
+        let core = &self.0;
+        let call = Arc::clone(&prepared.call);
+        let invocation = Arc::clone(&prepared.invocation);
+        let (family, base) = (prepared.driver.family, prepared.base);
+        let mut run = Run {
+            outcome: why.reason.outcome().id().to_owned(),
+            reason: why.reason.id().to_owned(),
+            sentence: why.reason.sentence().to_owned(),
+            ..Default::default()
+        };
+        let plan = |lease: u64| {
+            let own = core.list_file(lease);
+            let list = own.as_os_str().as_bytes();
+            let (list_is_ours, list) = match &invocation.depfile {
+                Some(depfile) if depfile.system_headers => (false, paths::resolve(&call.cwd, &depfile.path)),
+                None if !invocation.shows_command_line => {
+                    run.args = args::with_dependency_list(&call.args, list);
+                    (true, own)
+                }
+                _ => {
+                    run.discovery_args = args::discovery(family, &call.args, list);
+                    (true, own)
+                }
+            };
+            Plan { prepared, draft, why: (why.reason, why.detail.clone()), list, list_is_ours }
+        };
+        run.lease = core.leases.give(base, connection, alone, plan)?;
+        Ok(run)
+    }
+
+    async fn publish(&self, connection: &Connection, publish: Publish) -> Reply {
+        let Some((plan, hold)) = self.0.leases.take(publish.lease, connection.id) else {
+            return published(Err(Reason::LeaseLost));
+        };
+        let core = Arc::clone(&self.0);
+        // It goes on to its end even if the client does not wait for it.
+        let work = tokio::task::spawn_blocking(move || finish(&core, plan, hold, publish));
+        published(work.await.unwrap_or(Err(Reason::InternalError)))
+    }
+
+    /// The tool runs, and nothing of it will be stored.
+    fn stand_aside(&self, refusal: Refusal, draft: Draft) -> Reply {
+        let reason = refusal.reason;
+        self.0.record(reason, draft, &refusal.detail, 0, 0);
+        Reply::Run(Run {
+            outcome: reason.outcome().id().to_owned(),
+            reason: reason.id().to_owned(),
+            sentence: reason.sentence().to_owned(),
+            ..Default::default()
+        })
+    }
+
+    fn count_hit(&self, draft: Draft, known: &Known) -> u64 {
+        let bytes = known.result.outputs.iter().map(|output| output.digest.size).sum();
+        self.0.record(Reason::DirectHit, draft, "", known.result.tool_us, bytes)
+    }
+
+    fn lost(&self, plan: Plan) {
+        plan.clean();
+        self.0.record(Reason::LeaseLost, plan.draft, "", 0, 0);
+    }
+
+    fn malformed(&self, sentence: &str) -> Reply {
+        let reason = Reason::RequestMalformed;
+        self.0.record(reason, Draft::default(), sentence, 0, 0);
+        Reply::Failure(CompileFailure { id: reason.id().to_owned(), sentence: sentence.to_owned() })
+    }
+}
+
+impl Service for Compile {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn lane(&self) -> Lane {
+        COMPILE
+    }
+
+    fn call<'a>(&'a self, connection: &'a Connection, request: &'a [u8]) -> BoxFuture<'a, Vec<u8>> {
+        Box::pin(async move {
+            let reply = self.answer(connection, request).await;
+            let reply = CompileReply {
+                protocol: PROTOCOL_VERSION,
+                daemon_version: LARDER_VERSION.to_owned(),
+                reply: Some(reply),
+            };
+            reply.encode_to_vec()
+        })
+    }
+
+    fn closed(&self, connection: ConnectionId) {
+        for (plan, _hold) in self.0.leases.lose(connection, None) {
+            self.lost(plan);
+        }
+        if let Err(error) = self.0.store.unpin_all(connection) {
+            tracing::warn!(%error, "failed to let go of what a connection held");
+        }
+    }
+
+    fn figures(&self) -> Vec<Figure> {
+        vec![Figure {
+            id: "running".to_owned(),
+            title: "Compilers running now".to_owned(),
+            value: self.0.leases.open() as u64,
+            unit: "count".to_owned(),
+        }]
+    }
+}
+
+/// Publishes, counts, and lets those who wait go.
+fn finish(core: &Core, plan: Plan, hold: Hold<Plan>, publish: Publish) -> Result<(), Reason> {
+    let clock = &*core.context.clock;
+    let start = clock.monotonic_ns();
+    let tool_us = publish.tool_us;
+    let stored = core.publish(&plan, publish);
+    plan.clean();
+    let mut draft = plan.draft;
+    draft.overhead_us += since(clock, start);
+    match stored {
+        Ok(stored) => {
+            draft.keyed(&stored.action);
+            let (reason, detail) = plan.why;
+            core.record(reason, draft, &detail, tool_us, stored.bytes);
+            hold.end(Ending::Stored);
+            Ok(())
+        }
+        Err(refusal) => {
+            core.record(refusal.reason, draft, &refusal.detail, tool_us, 0);
+            hold.end(Ending::NotStored);
+            Err(refusal.reason)
+        }
+    }
+}
+
+fn published(stored: Result<(), Reason>) -> Reply {
+    let reason = stored.err().map(|reason| reason.id().to_owned()).unwrap_or_default();
+    Reply::Published(Published { stored: stored.is_ok(), reason })
+}
+
+/// Time spent waiting for others.
+#[derive(Default)]
+struct Waited {
+    ns: u64,
+    /// No more waiting: it would not help, or took too long.
+    enough: bool,
+}
+
+impl Waited {
+    async fn wait(&mut self, mut ending: watch::Receiver<Ending>, clock: &dyn larder_service::Clock) {
+        let start = clock.monotonic_ns();
+        let left = LONGEST_WAIT.saturating_sub(Duration::from_nanos(self.ns));
+        // An error of the channel is the end of the lease, too.
+        let timely = tokio::time::timeout(left, ending.changed()).await.is_ok();
+        self.enough = !timely || *ending.borrow() == Ending::NotStored;
+        self.ns += clock.monotonic_ns().saturating_sub(start);
+    }
+}

@@ -1,0 +1,87 @@
+//! What all requests share.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use larder_fingerprint::Fingerprints;
+use larder_service::{Context, Reason};
+use larder_store::Store;
+
+use crate::absence::Absence;
+use crate::identity::Compilers;
+use crate::lease::Leases;
+use crate::lookup::Prepared;
+use crate::record::Draft;
+use crate::seen::Seen;
+use crate::texts::Texts;
+
+/// Name in statistics, journal, metrics and page.
+pub(crate) const NAME: &str = "compile";
+
+/// The service's state.
+pub(crate) struct Core {
+    pub(crate) context: Context,
+    pub(crate) store: Arc<Store>,
+    pub(crate) fingerprints: Arc<Fingerprints>,
+    pub(crate) compilers: Compilers,
+    pub(crate) absence: Absence,
+    pub(crate) texts: Texts,
+    pub(crate) seen: Seen,
+    pub(crate) leases: Leases<Plan>,
+    /// Held while a manifest is read, changed and written.
+    pub(crate) manifests: Mutex<()>,
+    /// Tells this daemon's list files from an earlier one's.
+    started: u64,
+}
+
+/// What is to be done when the tool has ended.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) prepared: Prepared,
+    pub(crate) draft: Draft,
+    /// Reason of the miss, and what it is about.
+    pub(crate) why: (Reason, String),
+    /// The list of files that the tool read.
+    pub(crate) list: PathBuf,
+    /// The list is the daemon's own, to be removed.
+    pub(crate) list_is_ours: bool,
+}
+
+impl Plan {
+    /// Removes what only the daemon wanted.
+    pub(crate) fn clean(&self) {
+        if self.list_is_ours {
+            // It may never have been written.
+            let _ = std::fs::remove_file(&self.list);
+        }
+    }
+}
+
+impl Core {
+    pub(crate) fn new(context: Context, store: Arc<Store>, fingerprints: Arc<Fingerprints>) -> Self {
+        let started = context.clock.unix_ns();
+        Self {
+            compilers: Compilers::new(Arc::clone(&fingerprints), Arc::clone(&context.clock)),
+            absence: Absence::new(Arc::clone(&context.clock)),
+            texts: Texts::default(),
+            seen: Seen::default(),
+            leases: Leases::default(),
+            manifests: Mutex::new(()),
+            context,
+            store,
+            fingerprints,
+            started,
+        }
+    }
+
+    /// Where the tool run under `lease` lists what it reads.
+    pub(crate) fn list_file(&self, lease: u64) -> PathBuf {
+        self.context.tmp.join(format!("inputs-{:x}-{lease}.d", self.started))
+    }
+
+    /// Counts a finished request.
+    pub(crate) fn record(&self, reason: Reason, draft: Draft, detail: &str, tool_us: u64, bytes: u64) -> u64 {
+        let record = draft.finish(&*self.context.clock, detail, tool_us, bytes);
+        self.context.board.record(NAME, reason, record)
+    }
+}

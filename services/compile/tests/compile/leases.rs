@@ -1,0 +1,92 @@
+//! Clients that ask for the same compile at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use larder_proto::v1::compile_reply::Reply;
+
+use crate::sandbox::{Sandbox, settle};
+
+const ARGS: &[&str] = &["-c", "a.c", "-o", "a.o"];
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.c", "int a(void) { return 1; }\n");
+    settle();
+    sandbox
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn twenty_clients_at_once_compile_once() {
+    let sandbox = sandbox();
+    let runs = Arc::new(AtomicUsize::new(0));
+    let tasks: Vec<_> = (0..20)
+        .map(|number| {
+            let (client, runs) = (sandbox.client("gcc"), Arc::clone(&runs));
+            tokio::spawn(async move {
+                let object = format!("{number}.o");
+                let done = client.compile(&["-O2", "-c", "a.c", "-o", &object]).await;
+                runs.fetch_add(usize::from(!done.hit), Ordering::Relaxed);
+                object
+            })
+        })
+        .collect();
+    let mut objects = Vec::new();
+    for task in tasks {
+        objects.push(sandbox.read(&task.await.unwrap()));
+    }
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
+    assert!(objects.iter().all(|object| *object == objects[0]));
+    let stats = sandbox.stats();
+    assert_eq!((stats.hits, stats.misses), (19, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_closed_under_its_lease_lets_the_next_one_run() {
+    let sandbox = sandbox();
+    let (first, second) = (sandbox.client("gcc"), sandbox.client("gcc"));
+    let Reply::Run(run) = first.lookup(ARGS).await else { panic!("a hit in an empty store") };
+    assert_ne!(run.lease, 0);
+    let waiting = tokio::spawn(async move { second.compile(ARGS).await });
+    first.close();
+    waiting.await.unwrap().is_stored("first_seen");
+    assert_eq!(first.publish(&run, &first.run(&run, ARGS)).await.reason, "lease_lost");
+    let stats = sandbox.stats();
+    assert_eq!((stats.bypasses, stats.misses), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_abandoned_lease_lets_the_next_one_run() {
+    let sandbox = sandbox();
+    let (first, second) = (sandbox.client("gcc"), sandbox.client("gcc"));
+    let Reply::Run(run) = first.lookup(ARGS).await else { panic!("a hit in an empty store") };
+    let waiting = tokio::spawn(async move { second.compile(ARGS).await });
+    first.abandon(&run).await;
+    waiting.await.unwrap().is_stored("first_seen");
+}
+
+#[tokio::test]
+async fn a_client_that_gives_up_waiting_leaves_no_trace() {
+    let sandbox = sandbox();
+    let (first, second) = (sandbox.client("gcc"), sandbox.client("gcc"));
+    let Reply::Run(run) = first.lookup(ARGS).await else { panic!("a hit in an empty store") };
+    let gave_up = std::pin::pin!(second.lookup(ARGS));
+    assert!(futures_util::future::select(gave_up, std::pin::pin!(tokio::task::yield_now())).await.is_right());
+    second.close();
+    let ran = first.run(&run, ARGS);
+    assert!(first.publish(&run, &ran).await.stored);
+    let stats = sandbox.stats();
+    assert_eq!((stats.misses, stats.bypasses, stats.hits), (1, 0, 0));
+}
+
+#[tokio::test]
+async fn a_connection_that_asks_again_does_not_wait_for_itself() {
+    let sandbox = sandbox();
+    let client = sandbox.client("gcc");
+    let Reply::Run(first) = client.lookup(ARGS).await else { panic!("a hit in an empty store") };
+    let Reply::Run(second) = client.lookup(ARGS).await else { panic!("a hit in an empty store") };
+    assert_ne!(first.lease, second.lease);
+    assert_eq!(sandbox.latest().0, "lease_lost");
+    let ran = client.run(&second, ARGS);
+    assert!(client.publish(&second, &ran).await.stored);
+}

@@ -1,0 +1,118 @@
+//! Stamps: what the file system says about a file without its content being read.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+
+/// On file systems that keep whole seconds, or two of them, a stamp says nothing about the latest such span.
+const COARSEST_STEP_NS: u64 = 2_000_000_000;
+
+/// What the file system says about a file. Two equal, [old enough](Stamp::proves_content_at) stamps mean equal content.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Stamp {
+    /// Bytes.
+    pub size: u64,
+    /// When the content last changed, as anyone may set it; Unix time, nanoseconds.
+    pub mtime_ns: i64,
+    /// When content or metadata last changed, as only the kernel sets it; Unix time, nanoseconds.
+    pub ctime_ns: i64,
+    /// Number of the file in its file system.
+    pub inode: u64,
+    /// Number of the file system.
+    pub device: u64,
+}
+
+impl Stamp {
+    /// The stamp in `metadata`.
+    #[must_use]
+    pub fn of(metadata: &Metadata) -> Self {
+        Self {
+            size: metadata.size(),
+            mtime_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+            ctime_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+            inode: metadata.ino(),
+            device: metadata.dev(),
+        }
+    }
+
+    /// Whether content read at or after `file_time_ns` (of the clock that stamps files) is what this stamp stands
+    /// for from then on: a later change would show in it.
+    ///
+    /// A file changed in the clock's current step may be changed again without its stamp moving, and one dated in
+    /// the future may be dated so by a clock that goes another way.
+    #[must_use]
+    pub fn proves_content_at(&self, file_time_ns: u64) -> bool {
+        let Ok(changed) = u64::try_from(self.mtime_ns.max(self.ctime_ns)) else {
+            return false;
+        };
+        let step = if self.ctime_ns % 1_000_000_000 == 0 { COARSEST_STEP_NS } else { 0 };
+        changed.saturating_add(step) < file_time_ns
+    }
+}
+
+/// What kind of thing a path leads to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Kind {
+    /// An ordinary file.
+    File,
+    /// A folder.
+    Folder,
+    /// A device, a pipe, a socket.
+    Other,
+}
+
+impl Kind {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        if metadata.is_file() {
+            Self::File
+        } else if metadata.is_dir() {
+            Self::Folder
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// Whether a path leads to anything.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Presence {
+    /// Nothing is there, or a link that leads nowhere.
+    Absent,
+    /// Something is there.
+    Present {
+        /// What it is.
+        kind: Kind,
+        /// How it is stamped.
+        stamp: Stamp,
+    },
+}
+
+fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000_000;
+
+    fn stamp(mtime_ns: i64, ctime_ns: i64) -> Stamp {
+        Stamp { size: 1, mtime_ns, ctime_ns, inode: 1, device: 1 }
+    }
+
+    #[test]
+    fn only_times_strictly_before_the_reading_prove_anything() {
+        assert!(stamp(10, 11).proves_content_at(12));
+        assert!(!stamp(10, 12).proves_content_at(12), "changed in the current step");
+        assert!(!stamp(12, 10).proves_content_at(12), "content changed in the current step");
+        assert!(!stamp(99, 10).proves_content_at(12), "dated in the future");
+        assert!(!stamp(-5, -5).proves_content_at(12), "dated before all time");
+    }
+
+    #[test]
+    fn a_change_time_in_whole_seconds_must_be_two_seconds_old() {
+        let coarse = stamp(7 * SECOND, 7 * SECOND);
+        assert!(!coarse.proves_content_at(9_000_000_000));
+        assert!(coarse.proves_content_at(9_000_000_001));
+    }
+}

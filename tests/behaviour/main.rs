@@ -1,0 +1,12 @@
+//! What larder promises, one file per behaviour.
+
+mod bad_input;
+mod brokers;
+mod commands;
+mod compile_c;
+mod crashes;
+mod first_client;
+mod page;
+mod registration;
+mod stock_brokers;
+mod switched_off;

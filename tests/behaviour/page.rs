@@ -1,0 +1,65 @@
+//! The daemon's page, over HTTP and in a browser.
+
+use larder_tests::{Sandbox, http_get, http_request, same_as_alone};
+
+fn page(sandbox: &Sandbox) -> String {
+    sandbox.start()["page"].as_str().expect("an address").to_owned()
+}
+
+#[test]
+fn the_page_shows_what_the_command_line_shows() {
+    let sandbox = Sandbox::new();
+    let page = page(&sandbox);
+    sandbox.write_settled("x.c", "int x;\n");
+    same_as_alone(&sandbox, &["gcc", "-c", "x.c"]);
+    same_as_alone(&sandbox, &["gcc", "-c", "x.c"]);
+    let reply = http_get(&format!("{page}api/v1/stats?records=10"));
+    assert_eq!(reply.status, 200);
+    let from_page: serde_json::Value = serde_json::from_str(&reply.body).expect("JSON");
+    let from_command = sandbox.stats();
+    assert_eq!(from_page["services"], from_command["services"]);
+    assert_eq!(from_page["services"][0]["hits"], 1);
+    assert_eq!(http_get(&format!("{page}health")).status, 200);
+    assert_eq!(http_get(&page).status, 200);
+}
+
+#[test]
+fn another_host_name_and_another_site_get_nothing() {
+    let sandbox = Sandbox::new();
+    let page = page(&sandbox);
+    let host = page.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let get = |headers: &str| {
+        http_request(&host, &format!("GET /api/v1/stats HTTP/1.1\r\n{headers}Connection: close\r\n\r\n"))
+            .status
+    };
+    assert_eq!(get(&format!("Host: {host}\r\n")), 200);
+    assert_eq!(get("Host: evil.example\r\n"), 421);
+    assert_eq!(get(&format!("Host: {host}\r\nOrigin: http://evil.example\r\n")), 403);
+    assert_eq!(get(&format!("Host: {host}\r\nSec-Fetch-Site: cross-site\r\n")), 403);
+    let post = format!(
+        "POST /api/v1/stats HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    );
+    assert_eq!(http_request(&host, &post).status, 405);
+}
+
+#[test]
+fn the_page_is_seen_in_a_browser_with_this_daemons_figures() {
+    let sandbox = Sandbox::new();
+    let page = page(&sandbox);
+    sandbox.write_settled("seen_in_browser.c", "int x;\n");
+    same_as_alone(&sandbox, &["gcc", "-c", "seen_in_browser.c"]);
+    same_as_alone(&sandbox, &["gcc", "-c", "seen_in_browser.c"]);
+    let picture = sandbox.root().join("page.png");
+    let mut browser = sandbox.command("chromium");
+    browser
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
+        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
+        .args(["--virtual-time-budget=6000", "--window-size=1200,1400"])
+        .arg(format!("--user-data-dir={}", sandbox.root().join("browser").display()))
+        .arg(format!("--screenshot={}", picture.display()))
+        .args(["--dump-dom", &page]);
+    let output = browser.output().expect("chromium starts: cargo xtask setup installs it");
+    let dom = String::from_utf8_lossy(&output.stdout);
+    assert!(dom.contains("seen_in_browser.c"), "the latest request is on the page: {dom}");
+    assert!(dom.contains("direct_hit") || dom.contains("every recorded input is unchanged"), "{dom}");
+}

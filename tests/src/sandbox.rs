@@ -1,0 +1,322 @@
+//! A larder of its own: folders, broker, daemon and work folder of one test.
+
+use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::{alive, processes_of, signal, wait_until};
+
+/// Variables of the caller's environment that must not reach a test.
+const FOREIGN: [&str; 14] = [
+    "CC",
+    "CFLAGS",
+    "CPATH",
+    "C_INCLUDE_PATH",
+    "GCC_COLORS",
+    "LARDER_BROKER",
+    "LARDER_IDLE_SECONDS",
+    "LARDER_LOG",
+    "LARDER_SIZE_LIMIT",
+    "MAKEFLAGS",
+    "RUNNING_PROCESS_DISABLE",
+    "RUNNING_PROCESS_MANIFEST_DIR",
+    "RUNNING_PROCESS_SERVICE_DEF_DIR",
+    "SOURCE_DATE_EPOCH",
+];
+
+/// Folders, broker and daemon of one test. Everything ends when it is dropped.
+pub struct Sandbox {
+    folder: tempfile::TempDir,
+    programs: PathBuf,
+}
+
+/// What the compile service has counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Results from the cache.
+    pub hits: u64,
+    /// Tool runs that can be stored.
+    pub misses: u64,
+    /// Tool runs that cannot.
+    pub uncacheable: u64,
+    /// Failures of larder's.
+    pub errors: u64,
+    /// Calls larder had nothing to do with.
+    pub bypasses: u64,
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Sandbox {
+    /// An empty machine: no broker, no daemon, no definition, empty folders.
+    ///
+    /// # Panics
+    /// When the folders cannot be made.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_programs(&program("larder"))
+    }
+
+    /// The same with programs that lie beside `larder`.
+    ///
+    /// # Panics
+    /// When the folders cannot be made.
+    #[must_use]
+    pub fn with_programs(larder: &Path) -> Self {
+        // Socket paths are bounded to 108 bytes, so the folder's own path is kept short.
+        let folder = tempfile::Builder::new().prefix("ld.").tempdir_in("/tmp").expect("a folder in /tmp");
+        for name in ["r", "c", "g", "d", "s", "h", "w"] {
+            let path = folder.path().join(name);
+            std::fs::create_dir(&path).expect("a fresh folder");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).expect("our own folder");
+        }
+        let programs = larder.parent().expect("a program lies in a folder").to_owned();
+        Self { folder, programs }
+    }
+
+    /// The folder above all others.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The work folder, in which commands run.
+    #[must_use]
+    pub fn work(&self) -> PathBuf {
+        self.root().join("w")
+    }
+
+    /// The runtime folder (`XDG_RUNTIME_DIR`).
+    #[must_use]
+    pub fn runtime(&self) -> PathBuf {
+        self.root().join("r")
+    }
+
+    /// The daemon's store.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        self.root().join("c/larder/v1")
+    }
+
+    /// Where service definitions lie.
+    #[must_use]
+    pub fn definitions(&self) -> PathBuf {
+        self.root().join("g/running-process/services")
+    }
+
+    /// Where cache manifests are published centrally.
+    #[must_use]
+    pub fn manifests(&self) -> PathBuf {
+        self.root().join("d/running-process/manifests")
+    }
+
+    /// Writes a file below the work folder.
+    ///
+    /// # Panics
+    /// When that is not possible.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.work().join(name);
+        std::fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("our own folder");
+        std::fs::write(&path, content).expect("our own folder");
+        path
+    }
+
+    /// Writes a source or header and lets it grow old enough for a result that reads it to be stored: an input that
+    /// changed within the clock tick in which the compiler starts is rightly not trusted.
+    pub fn write_settled(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        use std::os::unix::fs::MetadataExt as _;
+        let path = self.write(name, content);
+        let changed = path.metadata().expect("just written");
+        let probe = self.root().join("tick");
+        wait_until("the file clock to tick", || {
+            std::fs::write(&probe, "").ok()?;
+            let now = probe.metadata().ok()?;
+            ((now.ctime(), now.ctime_nsec()) > (changed.ctime(), changed.ctime_nsec())).then_some(())
+        });
+        path
+    }
+
+    /// A command in this sandbox: its folders, its work folder, nothing of the caller's larder.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        for name in FOREIGN {
+            command.env_remove(name);
+        }
+        let root = self.root();
+        command
+            .current_dir(self.work())
+            .env("PWD", self.work())
+            .env("LC_ALL", "C.UTF-8")
+            .env("HOME", root.join("h"))
+            .env("XDG_RUNTIME_DIR", root.join("r"))
+            .env("XDG_CACHE_HOME", root.join("c"))
+            .env("XDG_CONFIG_HOME", root.join("g"))
+            .env("XDG_DATA_HOME", root.join("d"))
+            .env("XDG_STATE_HOME", root.join("s"));
+        command
+    }
+
+    /// `larder` with `args`, in this sandbox.
+    pub fn larder<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
+        let mut command = self.command(self.programs.join("larder"));
+        command.args(args);
+        command
+    }
+
+    /// Runs `larder` with `args`.
+    ///
+    /// # Panics
+    /// When it does not succeed.
+    pub fn run(&self, args: &[&str]) -> Output {
+        let output = self.larder(args).output().expect("larder starts");
+        assert!(
+            output.status.success(),
+            "larder {args:?} ended with {}\nstdout: {}\nstderr: {}\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+            self.log(),
+        );
+        output
+    }
+
+    /// `larder start`, and the status then.
+    pub fn start(&self) -> Value {
+        self.run(&["start"]);
+        self.status().expect("a started daemon has a status")
+    }
+
+    /// The daemon's status, or `None` where none runs.
+    #[must_use]
+    pub fn status(&self) -> Option<Value> {
+        let output = self.larder(["status", "--json"]).output().expect("larder starts");
+        let status: Value = serde_json::from_slice(&output.stdout).ok()?;
+        (status["running"] == Value::Bool(true)).then_some(status)
+    }
+
+    /// The statistics.
+    ///
+    /// # Panics
+    /// When no daemon runs.
+    #[must_use]
+    pub fn stats(&self) -> Value {
+        let output = self.run(&["stats", "--json", "--records", "1000"]);
+        serde_json::from_slice(&output.stdout).expect("statistics are JSON")
+    }
+
+    /// What the compile service has counted.
+    ///
+    /// # Panics
+    /// When no daemon runs.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let stats = self.stats();
+        let services = stats["services"].as_array().cloned().unwrap_or_default();
+        let compile =
+            services.into_iter().find(|service| service["service"] == "compile").expect("it is there");
+        let count = |name: &str| compile[name].as_u64().expect("a count");
+        Counts {
+            hits: count("hits"),
+            misses: count("misses"),
+            uncacheable: count("uncacheable"),
+            errors: count("errors"),
+            bypasses: count("bypasses"),
+        }
+    }
+
+    /// Reason of the latest compile request.
+    ///
+    /// # Panics
+    /// When there was none.
+    #[must_use]
+    pub fn last_reason(&self) -> String {
+        self.stats()["records"][0]["reason"].as_str().expect("there was a request").to_owned()
+    }
+
+    /// Process ids of this sandbox's programs called `name`.
+    #[must_use]
+    pub fn pids(&self, name: &str) -> Vec<u32> {
+        let all = processes_of(&self.runtime());
+        all.into_iter().filter(|(pid, program)| program == name && alive(*pid)).map(|(pid, _)| pid).collect()
+    }
+
+    /// The only process called `name`.
+    ///
+    /// # Panics
+    /// When there is none, or more than one.
+    pub fn pid(&self, name: &str) -> u32 {
+        let pids = self.pids(name);
+        assert_eq!(pids.len(), 1, "one {name} should run, and these do: {pids:?}\n{}", self.log());
+        pids[0]
+    }
+
+    /// The logs of daemon and broker, for a failing test's message.
+    #[must_use]
+    pub fn log(&self) -> String {
+        ["larderd.log", "broker.log"]
+            .iter()
+            .map(|name| {
+                let text =
+                    std::fs::read_to_string(self.root().join("s/larder").join(name)).unwrap_or_default();
+                let lines: Vec<&str> = text.lines().rev().take(40).collect();
+                format!("--- {name}, latest first\n{}\n", lines.join("\n"))
+            })
+            .collect()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        for attempt in 0.. {
+            let left: Vec<_> =
+                processes_of(&self.runtime()).into_iter().filter(|(pid, _)| alive(*pid)).collect();
+            if left.is_empty() || attempt == 200 {
+                break;
+            }
+            for (pid, _) in left {
+                // A stopped process takes no other signal; brokers first or last makes no difference to this one.
+                signal(pid, Signal::KILL);
+            }
+            std::thread::park_timeout(std::time::Duration::from_millis(5));
+        }
+    }
+}
+
+/// Path of one of the programs built in this workspace.
+///
+/// # Panics
+/// When it has not been built.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    let own = std::env::current_exe().expect("this test has a path");
+    let path = own.parent().and_then(Path::parent).expect("tests lie in target/<profile>/deps").join(name);
+    assert!(
+        path.is_file(),
+        "{} is not built: run `cargo xtask test`, or `cargo build --workspace`",
+        path.display()
+    );
+    path
+}
+
+/// Path of one of running-process's stock programs, which `cargo xtask setup` installs.
+///
+/// # Panics
+/// When it is not there.
+#[must_use]
+pub fn stock_tool(name: &str) -> PathBuf {
+    let folder = std::env::var_os("LARDER_TOOLS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("tools/bin"),
+        PathBuf::from,
+    );
+    let path = folder.join(name);
+    assert!(path.is_file(), "{} is missing: run `cargo xtask setup`", path.display());
+    path
+}

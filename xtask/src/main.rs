@@ -65,7 +65,10 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say::error(&format!("xtask: {error:#}"));
+            say::error(&format!("xtask: {error}"));
+            for cause in error.chain().skip(1) {
+                say::error(&format!("  because: {cause}"));
+            }
             ExitCode::FAILURE
         }
     }

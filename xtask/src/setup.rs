@@ -7,12 +7,14 @@ use crate::say::Progress;
 use crate::{run, workspace};
 use cargo_tool::Tool;
 
-/// The version of running-process that the workspace is built on, so that its stock programs speak to ours.
+/// The version of running-process that the workspace is built on, so that its stock programs speak to ours. Its default
+/// features only add what other systems and terminals need.
 const RUNNING_PROCESS: Tool = Tool {
     package: "running-process",
     version: "4.10.21",
     programs: &["running-process-broker-v1", "running-process-broker-v2", "running-process-cleanup"],
     options: &[
+        "--no-default-features",
         "--features=daemon",
         "--bin=running-process-broker-v1",
         "--bin=running-process-broker-v2",

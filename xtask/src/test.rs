@@ -43,8 +43,8 @@ impl Step {
                 *missing = setup::run()?;
                 Ok(())
             }
-            Self::Fmt => run::to_end(&mut run::cargo(&["fmt", "--all", "--", "--check"]))
-                .context("failed the check of formatting\nhint: cargo fmt --all"),
+            Self::Fmt => run::to_end(&mut run::cargo(&["fmt", "--all", "--", "--check", "-l"]))
+                .context("the files above are not formatted\nhint: cargo fmt --all"),
             Self::Tidy => tidy::run(),
             Self::Deny => deny(),
             Self::Build => build(),
@@ -73,10 +73,8 @@ pub(crate) fn run(only: Option<Step>, nextest: &[String]) -> anyhow::Result<()> 
         say::line(&format!("== {name}"));
         let began = Instant::now();
         step.run(&mut missing, nextest).with_context(|| {
-            format!(
-                "failed at step {name}, after {}\nagain: cargo xtask test --only {name}\n",
-                say::time(start.elapsed())
-            )
+            let after = say::time(start.elapsed());
+            format!("step {name} failed, after {after}\nagain: cargo xtask test --only {name}")
         })?;
         let took = say::time(began.elapsed());
         say::line(&format!("== {name}: passed in {took}\n"));

@@ -30,28 +30,44 @@ impl Tool {
             return Ok(());
         }
         progress.line(&format!("{title}: building"));
+        if self.build(true).is_err() {
+            // A registry that lags behind may lack a version that the package's own lock file names.
+            progress.line(&format!(
+                "{title}: not to be had as its lock file says; building with what the registry has"
+            ));
+            self.build(false).with_context(|| {
+                format!(
+                    "failed to install {title}\nhint: crates.io and a C compiler are needed; type `cargo xtask setup` again"
+                )
+            })?;
+        }
+        fs::write(self.stamp(), self.wanted())
+            .with_context(|| format!("failed to note that {title} is there"))?;
+        progress.line(&format!("{title}: ready"));
+        Ok(())
+    }
+
+    fn build(&self, locked: bool) -> anyhow::Result<()> {
         let version = format!("--version={}", self.version);
-        let mut command = run::cargo(&["install", self.package, &version, "--locked", "--force"]);
-        command.args(self.options);
+        let mut command = run::cargo(&["install", self.package, &version, "--force"]);
+        if locked {
+            command.arg("--locked");
+        }
         if !std::io::stderr().is_terminal() {
             command.arg("--quiet");
         }
         command
+            .args(self.options)
             .arg("--root")
             .arg(workspace::tools())
             .env("CARGO_TARGET_DIR", workspace::root().join(BUILD_FOLDER))
+            .env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "fallback")
             // These programs are run a few times by tests: building them costs more than they ever do.
             .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
             .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
             .env("CARGO_PROFILE_RELEASE_LTO", "off")
             .env("CARGO_PROFILE_RELEASE_DEBUG", "false");
-        run::to_end(&mut command).with_context(|| {
-            format!("failed to install {title}\nhint: crates.io and a C compiler are needed; type `cargo xtask setup` again")
-        })?;
-        fs::write(self.stamp(), self.wanted())
-            .with_context(|| format!("failed to note that {title} is there"))?;
-        progress.line(&format!("{title}: ready"));
-        Ok(())
+        run::to_end(&mut command)
     }
 
     fn is_there(&self) -> bool {

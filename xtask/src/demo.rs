@@ -16,6 +16,9 @@ use house::House;
 use pass::Pass;
 use sources::Project;
 
+/// Most calls that are listed when they should have been hits and were none.
+const SHOWN: usize = 10;
+
 pub(crate) fn run(keep: bool) -> anyhow::Result<()> {
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
@@ -96,8 +99,12 @@ fn verdict(passes: &[Pass], house: &House) -> anyhow::Result<()> {
     if hits == last.files {
         return Ok(());
     }
-    for line in house.not_hits(last.files)? {
-        say::error(&line);
+    let others = house.not_hits(last.files)?;
+    for line in others.iter().take(SHOWN) {
+        say::error(line);
+    }
+    if others.len() > SHOWN {
+        say::error(&format!("… and {} more", others.len() - SHOWN));
     }
     bail!(
         "{hits} of {} files came from the filled cache, and all should have\nhint: the lines above say why",

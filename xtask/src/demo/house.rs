@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::run;
 
-/// The folder variables and their folders. The names are short since a socket's path has at most 107 bytes.
+/// The folder variables and their folders. The names are short since a socket's path has at most 107 bytes, of which
+/// running-process takes 88.
 const FOLDERS: [(&str, &str); 6] = [
     ("XDG_RUNTIME_DIR", "r"),
     ("XDG_CACHE_HOME", "c"),
@@ -89,7 +90,8 @@ pub(super) struct House {
 impl House {
     pub(super) fn new(programs: &Path) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new()
-            .prefix("larder-demo-")
+            .prefix("larder-")
+            .rand_bytes(4)
             .tempdir_in("/tmp")
             .context("failed to make a folder in /tmp")?;
         let root = folder.path().to_owned();
@@ -256,6 +258,12 @@ mod tests {
         assert_eq!((counts.hits, counts.misses, counts.bypasses), (5, 3, 1));
         assert_eq!(counts.since(Counts { hits: 2, ..Counts::default() }).hits, 3);
         assert_eq!(Counts::of(&serde_json::json!({})), Counts::default());
+    }
+
+    #[test]
+    fn the_folder_leaves_room_for_the_names_of_sockets() {
+        let house = House::new(Path::new("/p")).expect("a folder in /tmp");
+        assert!(house.root().join("r").as_os_str().len() + 88 <= 107, "{}", house.root().display());
     }
 
     #[test]

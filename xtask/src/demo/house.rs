@@ -247,6 +247,8 @@ fn kill(pids: &[i32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read as _, Write as _};
+    use std::process::Stdio;
 
     #[test]
     fn counts_are_those_of_the_compile_service_since_a_moment() {
@@ -282,7 +284,12 @@ mod tests {
     #[test]
     fn processes_of_a_house_are_found_and_ended() {
         let house = House::new(Path::new("/p")).expect("a folder in /tmp");
-        let mut child = house.command("tail").args(["-f", "/dev/null"]).spawn().expect("tail starts");
+        let mut cat = house.command("cat");
+        let mut child = cat.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("cat starts");
+        // Only a program that answers is known to have its environment.
+        let mut stdin = child.stdin.take().expect("piped");
+        stdin.write_all(b"x").expect("cat reads");
+        child.stdout.as_mut().expect("piped").read_exact(&mut [0]).expect("cat answers");
         assert_eq!(processes_of(house.root()), [i32::try_from(child.id()).expect("a pid")]);
         kill(&processes_of(house.root()));
         assert!(!child.wait().expect("our child").success());

@@ -1,2 +1,83 @@
-//! placeholder
-fn main() {}
+//! `cargo xtask <verb>`: what people do with this repository besides editing it. One file per verb.
+//!
+//! Owns: fetching what the tests need, the order of the checks, the demonstration, the rules that `tidy` holds.
+//! Must never: be needed to build or use larder.
+
+mod demo;
+mod install;
+mod run;
+mod say;
+mod setup;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Work on larder's repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Fetch what the tests need into target/tools; quick where it is there
+    Setup,
+    /// Build a real C project without larder, with an empty cache, and with a filled one
+    Demo {
+        /// Leave daemon and broker running, so that their pages can be looked at
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Run every check and every test
+    Test {
+        /// Run this step alone
+        #[arg(long, value_enum)]
+        only: Option<test::Step>,
+        /// Arguments for cargo nextest
+        #[arg(last = true)]
+        nextest: Vec<String>,
+    },
+    /// Build the three programs and put them into DIR/bin
+    Install {
+        /// Default: the folder that cargo installs into
+        #[arg(long, value_name = "DIR")]
+        root: Option<PathBuf>,
+    },
+    /// Check imports between crates, file sizes, documentation and wording
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().verb {
+        Verb::Setup => setup::run().map(drop),
+        Verb::Demo { keep } => demo::run(keep),
+        Verb::Test { only, nextest } => test::run(only, &nextest),
+        Verb::Install { root } => install::run(root),
+        Verb::Tidy => tidy::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::error(&format!("xtask: {error}"));
+            for cause in error.chain().skip(1) {
+                say::error(&format!("  because: {cause}"));
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        <super::Cli as clap::CommandFactory>::command().debug_assert();
+    }
+}

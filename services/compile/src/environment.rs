@@ -124,7 +124,7 @@ impl Environment {
                 list.split(|byte| matches!(byte, b':' | b';')).any(|folder| !folder.starts_with(b"/"))
             })
         };
-        LISTS.iter().any(|name| lists_here(&name))
+        LISTS.iter().any(lists_here)
             || self.iter().any(|(name, value)| name.starts_with(b"CLANG_CONFIG") && !value.starts_with(b"/"))
     }
 }

@@ -37,8 +37,11 @@ pub(crate) struct Places<'a> {
     pub(crate) started: u64,
 }
 
+/// A name in its folder part and the rest.
+type Split = (Vec<u8>, Vec<u8>);
+
 /// Names, each with whether its mere existence is tested for. Sorted by folder part, then name.
-type Wanted = BTreeMap<(Vec<u8>, Vec<u8>), bool>;
+type Wanted = BTreeMap<Split, bool>;
 
 #[derive(Default)]
 struct Asked {
@@ -231,7 +234,7 @@ struct Look<'a> {
 
 impl Look<'_> {
     /// Those of `wanted` that exist in `folder`, in order; what mattered of them is noted.
-    fn existing(&mut self, folder: &[u8], wanted: &Wanted) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Refusal> {
+    fn existing(&mut self, folder: &[u8], wanted: &Wanted) -> Result<Vec<Split>, Refusal> {
         let mut found = Vec::new();
         let wanted: Vec<_> = wanted.iter().collect();
         for inner in wanted.chunk_by(|a, b| a.0.0 == b.0.0) {

@@ -1,6 +1,17 @@
 //! Compiler calls, parsed.
 
+mod parse;
+mod rewrite;
+mod table;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
 use larder_service::Reason;
+
+pub use parse::parse;
+pub use rewrite::{discovery, with_dependency_list};
 
 /// Which family of command-line conventions a tool follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,25 +78,4 @@ pub struct Refusal {
     pub reason: Reason,
     /// The option or file it is about. Never a value of a variable.
     pub detail: String,
-}
-
-/// Takes a call apart. `args` are without `argv[0]`.
-///
-/// # Errors
-/// The reason why the call cannot be cached.
-pub fn parse(_family: Family, _args: &[Vec<u8>]) -> Result<Invocation, Refusal> {
-    Err(Refusal { reason: Reason::NotACompile, detail: String::new() })
-}
-
-/// The caller's arguments with those added that make the tool list every file it reads in `list`.
-#[must_use]
-pub fn with_dependency_list(args: &[Vec<u8>], _list: &[u8]) -> Vec<Vec<u8>> {
-    args.to_vec()
-}
-
-/// Arguments for a run that only preprocesses and lists every file the preprocessor reads in `list`, with the
-/// caller's output and dependency options taken out.
-#[must_use]
-pub fn discovery(_family: Family, args: &[Vec<u8>], _list: &[u8]) -> Vec<Vec<u8>> {
-    args.to_vec()
 }

@@ -145,15 +145,10 @@ impl Asked<'_> {
     }
 }
 
-/// Options to repeat when the driver is asked: those that change its search or target, and those whose meaning
-/// depends on the processor it runs on.
+/// Options to repeat when the driver is asked: those that change its search or target, or whose meaning depends on
+/// the processor it runs on.
 fn options(invocation: &Invocation) -> Vec<&[u8]> {
-    let native = |arg: &&[u8]| arg.starts_with(b"-m") && arg.ends_with(b"=native");
-    let mut options: Vec<&[u8]> = invocation.search.probe_args.iter().map(Vec::as_slice).collect();
-    let more = invocation.key_args.iter().map(Vec::as_slice).filter(native);
-    let more: Vec<_> = more.filter(|arg| !options.contains(arg)).collect();
-    options.extend(more);
-    options
+    invocation.search.probe_args.iter().map(Vec::as_slice).collect()
 }
 
 /// Where to ask about the driver itself: the caller's folder only if it matters, so that one answer serves a tree.

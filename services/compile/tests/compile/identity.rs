@@ -84,7 +84,10 @@ async fn scripts_and_other_caches_are_not_taken_for_compilers() {
     let link = sandbox.work().join("cc");
     symlink("ccache", &link).unwrap();
     let client = sandbox.client(link.to_str().unwrap());
-    assert_eq!(client.compile_lookup(ARGS).await, "compiler_unknown");
+    let larder_proto::v1::compile_reply::Reply::Run(run) = client.lookup(ARGS).await else {
+        panic!("a hit in an empty store")
+    };
+    assert_eq!((run.lease, run.reason.as_str()), (0, "compiler_unknown"));
 }
 
 #[tokio::test]

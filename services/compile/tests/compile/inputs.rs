@@ -119,14 +119,20 @@ async fn a_folder_switched_while_the_compiler_runs_is_not_believed() {
 
 #[tokio::test]
 async fn times_in_the_text_are_not_cached() {
-    for text in ["const char *t = __TIME__;\n", "const char *t = __DATE__;\n", "const char *t = __TIMESTAMP__;\n"] {
+    for text in
+        ["const char *t = __TIME__;\n", "const char *t = __DATE__;\n", "const char *t = __TIMESTAMP__;\n"]
+    {
         let sandbox = Sandbox::new();
         sandbox.write("a.c", text);
         sandbox.client("gcc").compile(ARGS).await.is_not_stored("time_macro");
     }
     let sandbox = Sandbox::new();
     sandbox.write("a.c", "const char *t = T;\n");
-    sandbox.client("gcc").compile(&["-DT=__TIME__", "-c", "a.c", "-o", "a.o"]).await.is_not_stored("time_macro");
+    sandbox
+        .client("gcc")
+        .compile(&["-DT=__TIME__", "-c", "a.c", "-o", "a.o"])
+        .await
+        .is_not_stored("time_macro");
 }
 
 #[tokio::test]

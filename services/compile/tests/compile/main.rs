@@ -1,5 +1,7 @@
 //! The compile service with real compilers, driven as a client drives it.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests too")]
+
 mod sandbox;
 
 mod identity;

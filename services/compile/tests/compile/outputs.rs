@@ -2,7 +2,8 @@
 
 use crate::sandbox::{Client, Sandbox};
 
-const SOURCE: &str = "#include <stdio.h>\n#include \"a.h\"\nint main(void) { return printf(\"%d %s\\n\", A, __FILE__); }\n";
+const SOURCE: &str =
+    "#include <stdio.h>\n#include \"a.h\"\nint main(void) { return printf(\"%d %s\\n\", A, __FILE__); }\n";
 
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
@@ -42,7 +43,9 @@ async fn cold_and_warm_objects_are_the_compilers_own() {
 #[tokio::test]
 async fn dependency_files_are_the_compilers_own() {
     for tool in ["gcc", "clang"] {
-        for options in [&["-MD"][..], &["-MMD"], &["-MD", "-MP"], &["-MMD", "-MF", "deps.d"], &["-MD", "-MT", "x y"]] {
+        for options in
+            [&["-MD"][..], &["-MMD"], &["-MD", "-MP"], &["-MMD", "-MF", "deps.d"], &["-MD", "-MT", "x y"]]
+        {
             let sandbox = sandbox();
             let args = [options, &["-c", "a.c", "-o", "a.o"]].concat();
             let depfile = if options.contains(&"-MF") { "deps.d" } else { "a.d" };

@@ -14,7 +14,8 @@ use larder_fingerprint::Fingerprints;
 use larder_proto::v1::compile_reply::Reply;
 use larder_proto::v1::compile_request::Request;
 use larder_proto::v1::{
-    Abandon, CompileReply, CompileRequest, EnvVar, Hit, Lookup, Publish, Published, Run, ServiceStats, WriteStyle,
+    Abandon, CompileReply, CompileRequest, EnvVar, Hit, Lookup, Publish, Published, Run, ServiceStats,
+    WriteStyle,
 };
 use larder_proto::{PROTOCOL_VERSION, compile_env};
 use larder_service::{Board, Clock as _, Connection, Context, Service as _, SystemClock};

@@ -1,0 +1,203 @@
+//! What a call compiles, into what, and what decides the result.
+
+use larder_service::Reason;
+
+use super::table::Use;
+use super::words::{What, Word, words};
+use super::{Depfile, Family, Invocation, Language, Refusal, Search};
+
+/// Takes a call apart. `args` are without `argv[0]`.
+///
+/// # Errors
+/// The reason why the call cannot be cached.
+pub fn parse(family: Family, args: &[Vec<u8>]) -> Result<Invocation, Refusal> {
+    // A question, a link or a preprocessor run is none of the cache's business, whatever else it says.
+    if !args.iter().any(|arg| arg == b"-c") {
+        return Err(Refusal { reason: Reason::NotACompile, detail: String::new() });
+    }
+    let mut draft = Draft::default();
+    for word in words(family, args)? {
+        draft.take(&word)?;
+    }
+    draft.finish()
+}
+
+#[derive(Default)]
+struct Draft {
+    /// The value of the `-x` that holds from here on.
+    language: Option<Language>,
+    sources: Vec<(Vec<u8>, Option<Language>)>,
+    object: Option<Vec<u8>>,
+    compile: bool,
+    /// A dependency file is asked for; with the headers of system folders.
+    depend: Option<bool>,
+    depfile: Option<Vec<u8>>,
+    /// An option that makes sense only with a dependency file.
+    shaped: Option<Refusal>,
+    key_args: Vec<Vec<u8>>,
+    shows_cwd: bool,
+    shows_command_line: bool,
+    search: Search,
+}
+
+impl Draft {
+    fn take(&mut self, word: &Word<'_>) -> Result<(), Refusal> {
+        let (what, value) = match word.what {
+            What::File(file) => {
+                if file.contains(&b'\\') {
+                    return Err(word.refused(Reason::OptionUncacheable));
+                }
+                self.sources.push((file.to_vec(), self.language));
+                return Ok(());
+            }
+            What::Option(what, value) => (what, value.unwrap_or_default()),
+        };
+        let malformed = || word.refused(Reason::OptionMalformed);
+        let twice = || word.refused(Reason::OptionUncacheable);
+        match what {
+            Use::Refuse(reason) => return Err(word.refused(reason)),
+            Use::Compile => {
+                self.compile = true;
+                return Ok(());
+            }
+            Use::Object => {
+                if value == b"-" {
+                    return Err(word.refused(Reason::OutputToStdout));
+                }
+                put_once(&mut self.object, value).ok_or_else(malformed)?;
+                return Ok(());
+            }
+            Use::Language => {
+                self.language = match value {
+                    b"c" => Some(Language::C),
+                    b"none" => None,
+                    _ => return Err(word.refused(Reason::SourceKindUnknown)),
+                };
+            }
+            Use::Depend(system) => {
+                if self.depend.replace(system).is_some() {
+                    return Err(twice());
+                }
+                return Ok(());
+            }
+            Use::DependInto(system) => {
+                if self.depend.replace(system).is_some() || value.contains(&b',') {
+                    return Err(twice());
+                }
+                put_once(&mut self.depfile, value).ok_or_else(malformed)?;
+                // Its effect on the target's name differs from `-MD`'s, so it is key material as well.
+                self.key_args.push(b"-Wp,-MD".to_vec());
+                return Ok(());
+            }
+            Use::DependFile => {
+                if value == b"-" {
+                    return Err(word.refused(Reason::OutputToStdout));
+                }
+                put_once(&mut self.depfile, value).ok_or_else(malformed)?;
+                self.shaped = Some(word.refused(Reason::OptionUncacheable));
+                return Ok(());
+            }
+            Use::DependShape => self.shaped = Some(word.refused(Reason::OptionUncacheable)),
+            Use::Folder => {
+                // `=dir` and `$SYSROOT/dir` stand for other folders; Clang lists a backslash as a slash.
+                let elsewhere = value.starts_with(b"=") || value.starts_with(b"$SYSROOT");
+                if value.is_empty() || elsewhere || value.contains(&b'\\') {
+                    return Err(twice());
+                }
+                self.search.folders.push(value.to_vec());
+            }
+            Use::Forced => {
+                if value.is_empty() || value.contains(&b'\\') {
+                    return Err(twice());
+                }
+                self.search.forced.push(value.to_vec());
+            }
+            Use::Probe => self.search.probe_args.extend_from_slice(word.args),
+            Use::ShowsCwd => self.shows_cwd = true,
+            Use::ShowsCommandLine => {
+                self.shows_cwd = true;
+                self.shows_command_line = true;
+            }
+            Use::Key => {}
+        }
+        self.key_args.extend_from_slice(word.args);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Invocation, Refusal> {
+        let refused = |reason, detail: &[u8]| {
+            Err(Refusal { reason, detail: String::from_utf8_lossy(detail).into_owned() })
+        };
+        if !self.compile {
+            return refused(Reason::NotACompile, b"");
+        }
+        let (source, language) = match self.sources.as_slice() {
+            [] => return refused(Reason::NotACompile, b""),
+            [(source, language)] => (source, *language),
+            [_, (second, _), ..] => return refused(Reason::SeveralSources, second),
+        };
+        let Some(language) = language.or_else(|| by_suffix(source)) else {
+            return refused(Reason::SourceKindUnknown, source);
+        };
+        let Some(object) = self.object.or_else(|| derived_object(source)) else {
+            return refused(Reason::SourceKindUnknown, source);
+        };
+        let depfile = match (self.depend, self.shaped) {
+            (None, Some(refusal)) => return Err(refusal),
+            (None, None) => None,
+            (Some(system_headers), _) => {
+                let Some(path) = self.depfile.or_else(|| derived_depfile(&object)) else {
+                    return refused(Reason::OptionUncacheable, b"-MD");
+                };
+                Some(Depfile { path, system_headers })
+            }
+        };
+        if depfile.as_ref().is_some_and(|depfile| depfile.path == object || depfile.path == *source) {
+            return refused(Reason::OptionUncacheable, b"-MF");
+        }
+        Ok(Invocation {
+            language,
+            source: source.clone(),
+            object,
+            depfile,
+            key_args: self.key_args,
+            shows_cwd: self.shows_cwd,
+            shows_command_line: self.shows_command_line,
+            search: self.search,
+        })
+    }
+}
+
+/// `None` when the value is empty, or there was one before: which of two holds differs between drivers.
+fn put_once(slot: &mut Option<Vec<u8>>, value: &[u8]) -> Option<()> {
+    (!value.is_empty() && slot.is_none()).then(|| *slot = Some(value.to_vec()))
+}
+
+fn by_suffix(source: &[u8]) -> Option<Language> {
+    let (stem, suffix) = split_suffix(base_name(source))?;
+    (suffix == b"c" && !stem.is_empty()).then_some(Language::C)
+}
+
+fn base_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
+}
+
+fn split_suffix(name: &[u8]) -> Option<(&[u8], &[u8])> {
+    let dot = name.iter().rposition(|byte| *byte == b'.')?;
+    Some((&name[..dot], &name[dot + 1..]))
+}
+
+/// `dir/x.c` gives `x.o` in the working folder. `None` where the drivers need not agree.
+fn derived_object(source: &[u8]) -> Option<Vec<u8>> {
+    let name = base_name(source);
+    let stem = split_suffix(name).map_or(name, |(stem, _)| stem);
+    (!stem.is_empty()).then(|| [stem, b".o"].concat())
+}
+
+/// `dir/x.y.o` gives `dir/x.y.d`. `None` where the drivers need not agree.
+fn derived_depfile(object: &[u8]) -> Option<Vec<u8>> {
+    let name = base_name(object);
+    let folder = &object[..object.len() - name.len()];
+    let stem = split_suffix(name).map_or(name, |(stem, _)| stem);
+    (!stem.is_empty()).then(|| [folder, stem, b".d"].concat())
+}

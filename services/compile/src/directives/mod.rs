@@ -1,0 +1,195 @@
+//! What a source or header may ask for, found by reading its text: a safe over-approximation, not a preprocessor.
+//!
+//! No conditional is evaluated and no macro expanded; comments and strings are read like code. Reporting too much
+//! costs a needless check or leaves a call uncached; missing something would make a wrong hit. Not seen: the name of a
+//! time macro pasted together from three or more pieces, or from pieces that are macros themselves.
+
+mod logical;
+
+#[cfg(test)]
+mod tests;
+
+use logical::{Cursor, is_word};
+
+/// What one file's text may ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Directives {
+    /// Names in `#include "…"`, `#include_next "…"`, `#import "…"`, `#embed "…"`.
+    pub quoted: Vec<Vec<u8>>,
+    /// Names in `<…>` of the same.
+    pub bracketed: Vec<Vec<u8>>,
+    /// Names in `__has_include("…")`, `__has_include_next`, `__has_embed`; whether such a file exists matters
+    /// though it is not read.
+    pub tested_quoted: Vec<Vec<u8>>,
+    /// The same in `<…>`.
+    pub tested_bracketed: Vec<Vec<u8>>,
+    /// A directive whose name only the preprocessor knows (`#include MACRO`).
+    pub computed_include: bool,
+    /// A `__has_include` whose name only the preprocessor knows, or a name with a backslash.
+    pub computed_test: bool,
+    /// `__DATE__`, `__TIME__` or `__TIMESTAMP__` occurs.
+    pub time_macro: bool,
+    /// `.incbin` or `.include` occurs, as assembly can have it.
+    pub assembler_input: bool,
+}
+
+const TIME_MACROS: [&[u8]; 3] = [b"__DATE__", b"__TIME__", b"__TIMESTAMP__"];
+
+/// Shortest piece of a time macro's name that is taken for one: of two pieces, one is that long.
+const SHORTEST_PIECE: usize = 4;
+
+/// Longest word that matters.
+const LONGEST_WORD: usize = 24;
+
+/// Reads one file's text.
+#[must_use]
+pub fn scan(text: &[u8]) -> Directives {
+    let mut found = Directives::default();
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    for logical in logical::readings(text) {
+        scan_logical(&logical, &mut found);
+    }
+    found
+}
+
+/// Reads text whose lines are whole.
+fn scan_logical(text: &[u8], found: &mut Directives) {
+    let mut at = 0;
+    // Whether so far nothing but white space, or the end of a comment, stands on the line.
+    let mut line_is_fresh = true;
+    let mut asm = false;
+    while let Some(&byte) = text.get(at) {
+        match byte {
+            b'\n' | b'\r' => line_is_fresh = true,
+            b'#' if line_is_fresh => {
+                directive(Cursor { text, at: at + 1 }, found);
+                line_is_fresh = false;
+            }
+            b'%' if line_is_fresh && text.get(at + 1) == Some(&b':') => {
+                directive(Cursor { text, at: at + 2 }, found);
+                line_is_fresh = false;
+            }
+            b'.' => {
+                let rest = &text[at..];
+                found.assembler_input |= rest.starts_with(b".incbin")
+                    || rest.starts_with(b".include")
+                    || asm && rest.starts_with(b".inc\"");
+                line_is_fresh = false;
+            }
+            b'*' if text.get(at + 1) == Some(&b'/') => {
+                // A directive may begin behind a comment.
+                at += 2;
+                line_is_fresh = true;
+                continue;
+            }
+            byte if is_word(byte) => {
+                let end = at + text[at..].iter().take_while(|byte| is_word(**byte)).count();
+                asm |= matches!(&text[at..end], b"asm" | b"__asm" | b"__asm__");
+                word(text, at, end, found);
+                at = end;
+                line_is_fresh = false;
+                continue;
+            }
+            byte if is_blank(byte) => {}
+            _ => line_is_fresh = false,
+        }
+        at += 1;
+    }
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\x0b' | b'\x0c' | b'\0')
+}
+
+/// Reads what follows the `#` that begins a directive.
+fn directive(mut cursor: Cursor<'_>, found: &mut Directives) {
+    cursor.skip_blank();
+    if !matches!(cursor.take_word(), b"include" | b"include_next" | b"import" | b"embed") {
+        return;
+    }
+    cursor.skip_blank();
+    match cursor.take_name() {
+        // Which file that names depends on the compiler, and Clang lists it as another.
+        Some(Name::Quoted(name) | Name::Bracketed(name)) if name.contains(&b'\\') => {
+            found.computed_test = true
+        }
+        Some(Name::Quoted(name)) => add(&mut found.quoted, name),
+        Some(Name::Bracketed(name)) => add(&mut found.bracketed, name),
+        None => found.computed_include = true,
+    }
+}
+
+/// A header's name as it is written.
+enum Name<'a> {
+    Quoted(&'a [u8]),
+    Bracketed(&'a [u8]),
+}
+
+fn add(names: &mut Vec<Vec<u8>>, name: &[u8]) {
+    if !names.iter().any(|known| known == name) {
+        names.push(name.to_vec());
+    }
+}
+
+/// Reads the word at `start..end`, wherever it stands.
+fn word(text: &[u8], start: usize, end: usize, found: &mut Directives) {
+    let word = &text[start..end];
+    if word.len() > LONGEST_WORD {
+        return;
+    }
+    match word {
+        b"__has_include"
+        | b"__has_include__"
+        | b"__has_include_next"
+        | b"__has_include_next__"
+        | b"__has_embed"
+        | b"__has_embed__" => test(text, start, end, found),
+        // `#pragma GCC dependency` compares the times of files.
+        b"dependency" if text[..start].trim_ascii_end().ends_with(b"GCC") => found.computed_test = true,
+        _ if word.starts_with(b"__") || word.ends_with(b"__") => {
+            found.time_macro |= is_time_macro(text, start, end)
+        }
+        _ => {}
+    }
+}
+
+/// Whether the word at `start..end` is a time macro's name, or a piece of one where words are pasted together: at
+/// `##`, or between the brackets of a macro that does so.
+fn is_time_macro(text: &[u8], start: usize, end: usize) -> bool {
+    let word = &text[start..end];
+    if TIME_MACROS.contains(&word) {
+        return true;
+    }
+    let piece = word.len() >= SHORTEST_PIECE
+        && TIME_MACROS.iter().any(|name| {
+            word.starts_with(b"__") && name.starts_with(word) || word.ends_with(b"__") && name.ends_with(word)
+        });
+    let before = text[..start].trim_ascii_end().last();
+    let after = text[end..].trim_ascii_start().first();
+    piece && (matches!(before, Some(b'(' | b',' | b'#')) || matches!(after, Some(b')' | b',' | b'#')))
+}
+
+/// Reads the `__has_include` or its like at `start..end`.
+fn test(text: &[u8], start: usize, end: usize, found: &mut Directives) {
+    let mut cursor = Cursor { text, at: end };
+    cursor.skip_blank();
+    let before = &text[..start];
+    let word_before = logical::last_word(before);
+    if cursor.take_byte() != Some(b'(') {
+        // Asking whether it exists at all asks for no file; handing it on to a macro does.
+        let asks_itself =
+            matches!(word_before, b"defined" | b"ifdef" | b"ifndef" | b"elifdef" | b"elifndef" | b"undef");
+        found.computed_test |= !asks_itself && logical::may_be_in_directive(before);
+        return;
+    }
+    // A header that brings its own for compilers that have none.
+    if word_before == b"define" {
+        return;
+    }
+    cursor.skip_blank();
+    match cursor.take_name() {
+        Some(Name::Quoted(name)) => add(&mut found.tested_quoted, name),
+        Some(Name::Bracketed(name)) => add(&mut found.tested_bracketed, name),
+        None => found.computed_test = true,
+    }
+}

@@ -1,0 +1,180 @@
+use std::process::Command;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn strings(list: &[Vec<u8>]) -> Vec<&str> {
+    list.iter().map(|item| str::from_utf8(item).unwrap()).collect()
+}
+
+#[test]
+fn includes_are_found_however_they_are_written() {
+    for text in [
+        "#include \"a.h\"",
+        "  #\tinclude\"a.h\"",
+        "#include_next \"a.h\"\n",
+        "#import \"a.h\"\n",
+        "#embed \"a.h\" limit(4)\n",
+        "%:include \"a.h\"\n",
+        "??=include \"a.h\"\n",
+        "#/**/include /* x */ \"a.h\" // c\n",
+        "/* c */ #include \"a.h\"\n",
+        "/* c\n c */ # /* d\n d */ include \"a.h\"\n",
+        "#inc\\\nlude \"a.\\\r\nh\"\n",
+        "#inc\\ \t\nlude \"a.h\"\n",
+        "#inc??/\nlude \"a.h\"\n",
+        "\u{feff}#include \"a.h\"\n",
+        "int x;\r\n#include \"a.h\"\r\n",
+        "int x;\r#include \"a.h\"\r",
+        "\x0c\x0b#\x0cinclude\x0b\"a.h\"\n",
+        "#if 0\n#include \"a.h\"\n#endif\n",
+    ] {
+        let found = scan(text.as_bytes());
+        assert_eq!(strings(&found.quoted), ["a.h"], "{text:?}");
+        assert!(!found.computed_include, "{text:?}");
+    }
+    assert_eq!(strings(&scan(b"#include <sys/a.h>\n#include <sys/a.h>\n").bracketed), ["sys/a.h"]);
+}
+
+#[test]
+fn what_only_the_preprocessor_knows_is_told() {
+    for text in
+        ["#include HEADER\n", "#include STR(a.h)\n", "#include\n", "#include \"a.h\n", "#include <a.h\n"]
+    {
+        assert!(scan(text.as_bytes()).computed_include, "{text:?}");
+    }
+    for text in [
+        "#if __has_include(HEADER)\n",
+        "#define HAS(x) __has_include(x)\n",
+        "#define HAS __has_include\n",
+        "#if 1 /* c\n c */ && F(__has_include)\n",
+        "#include \"a\\b.h\"\n",
+        "#pragma GCC dependency \"a.h\"\n",
+        "_Pragma(\"GCC  dependency \\\"a.h\\\"\")\n",
+    ] {
+        assert!(scan(text.as_bytes()).computed_test, "{text:?}");
+    }
+}
+
+#[test]
+fn tests_for_files_are_found_and_tests_for_the_test_are_not() {
+    let found = scan(b"#if __has_include(\"a.h\") || __has_include /**/ ( <b.h> ) || __has_embed(\"c\")\n");
+    assert_eq!(
+        (strings(&found.tested_quoted), strings(&found.tested_bracketed)),
+        (vec!["a.h", "c"], vec!["b.h"])
+    );
+    for text in [
+        "#ifdef __has_include\n",
+        "#ifndef __has_include\n# define __has_include(x) 0\n#endif\n",
+        "#if defined(__has_include) && defined __has_include_next\n",
+        "/* see __has_include in the manual */\n",
+        " * __has_include, as\n",
+    ] {
+        let found = scan(text.as_bytes());
+        assert_eq!(found, Directives::default(), "{text:?}");
+    }
+}
+
+#[test]
+fn time_macros_are_found_also_in_two_pieces() {
+    for text in [
+        "char *s = __DATE__;",
+        "f(__TIME__)",
+        "__TIMESTAMP__",
+        "CAT(__TI, ME__)",
+        "CAT(_, _DATE__)",
+        "__TIME ## __",
+    ] {
+        assert!(scan(text.as_bytes()).time_macro, "{text:?}");
+    }
+    for text in [
+        "__FILE__ __LINE__ __COUNTER__",
+        "time __D __A TIME DATE",
+        "int __time_t_defined;",
+        "MY__TIME__X",
+        "CAT(__, X)",
+        "/* Defines __TIME*_T_TYPE macros. */",
+    ] {
+        assert!(!scan(text.as_bytes()).time_macro, "{text:?}");
+    }
+}
+
+#[test]
+fn assembly_that_reads_files_is_found() {
+    for text in
+        ["asm(\".incbin \\\"x\\\"\");", "asm(\".include \\\"x\\\"\");", "asm(\".inc\" \"bin \\\"x\\\"\");"]
+    {
+        assert!(scan(text.as_bytes()).assembler_input, "{text:?}");
+    }
+    assert!(!scan(b"#include \"x.inc\"\n#include <a.h>\n").assembler_input);
+}
+
+#[test]
+fn the_compilers_find_what_is_reported() {
+    for (tool, text) in [
+        ("gcc", "#/**/include /* x */ \"a.h\"\n"),
+        ("gcc", "/* c\n c */ # /* d\n d */ include \"a.h\"\n"),
+        ("gcc", "#inc\\\nlude \"a.\\\nh\"\n"),
+        ("gcc", "#inc\\  \nlude \"a.h\"\n"),
+        ("gcc", "%:include \"a.h\"\n"),
+        ("clang", "int x;\r#include \"a.h\"\r"),
+        ("clang", "%:include \"a.h\"\n"),
+        ("gcc", "\u{feff}#include \"a.h\"\n"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.h"), "").unwrap();
+        std::fs::write(folder.path().join("x.c"), text).unwrap();
+        let output =
+            Command::new(tool).args(["-w", "-M", "x.c"]).current_dir(folder.path()).output().unwrap();
+        let listed = String::from_utf8_lossy(&output.stdout).contains("a.h");
+        assert!(listed, "{tool} {text:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(strings(&scan(text.as_bytes()).quoted), ["a.h"], "{text:?}");
+    }
+}
+
+/// Ways to break a directive's text that compilers see through.
+fn disguised() -> impl Strategy<Value = String> {
+    let gap = prop_oneof![
+        Just(""),
+        Just(" "),
+        Just("\t"),
+        Just("/**/"),
+        Just("/* \n */"),
+        Just("\\\n"),
+        Just(" \\\r\n ")
+    ];
+    let splice = prop_oneof![4 => Just(""), 1 => Just("\\\n"), 1 => Just("\\ \n")];
+    (prop::collection::vec(gap, 4), prop::collection::vec(splice, 12), prop_oneof![Just("#"), Just("%:")])
+        .prop_map(|(gaps, splices, hash)| {
+            let broken: String =
+                "include".chars().zip(&splices).map(|(c, splice)| format!("{c}{splice}")).collect();
+            format!("int a;\n{}{hash}{}{broken}{}\"d/a.h\"{}\nint b;\n", gaps[0], gaps[1], gaps[2], gaps[3])
+        })
+}
+
+proptest! {
+    #[test]
+    fn a_disguised_include_is_found(text in disguised()) {
+        let found = scan(text.as_bytes());
+        prop_assert_eq!(strings(&found.quoted), ["d/a.h"]);
+    }
+
+    #[test]
+    fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = scan(&bytes);
+    }
+
+    #[test]
+    fn any_mixture_of_what_matters_is_read(
+        pieces in prop::collection::vec(
+            prop::sample::select(vec![
+                "#", "%:", "include", "\"", "<", ">", "(", "__has_include", "\\\n", "/*", "*/", "\n", "??/", "??=", " ", "a",
+                "define", "__TIME__", ".incbin",
+            ]),
+            0..40,
+        ),
+    ) {
+        let _ = scan(pieces.concat().as_bytes());
+    }
+}

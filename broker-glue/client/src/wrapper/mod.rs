@@ -31,21 +31,21 @@ pub use tool::{ToolCall, tool_of};
 /// Runs one wrapped call and returns what the tool would have returned.
 #[must_use]
 pub fn run(call: &ToolCall) -> ExitCode {
-    let tool = match tool::resolve(call) {
-        Ok(tool) => tool,
+    let (tool, call) = match tool::resolve(call) {
+        Ok(resolved) => resolved,
         Err(error) => {
             complaint::say(&error);
             return ExitCode::from(127);
         }
     };
-    let Ok(folders) = Folders::from_env() else { return direct::exec(call, &tool, None) };
-    let Ok(runtime) = session::runtime() else { return direct::exec(call, &tool, None) };
-    match cached(call, &tool, &folders, &runtime) {
+    let Ok(folders) = Folders::from_env() else { return direct::exec(&call, &tool, None) };
+    let Ok(runtime) = session::runtime() else { return direct::exec(&call, &tool, None) };
+    match cached(&call, &tool, &folders, &runtime) {
         Ok(code) => code,
-        Err(Aside::Quietly) => direct::exec(call, &tool, None),
+        Err(Aside::Quietly) => direct::exec(&call, &tool, None),
         Err(Aside::Because(reason)) => {
             complaint::say_once(&folders, &format!("{reason}; running {} directly", call.name.display()));
-            direct::exec(call, &tool, None)
+            direct::exec(&call, &tool, None)
         }
     }
 }

@@ -32,8 +32,12 @@ pub fn tool_of(own_name: &OsStr, args: &[OsString]) -> Option<ToolCall> {
     Some(ToolCall { name: first.clone(), args: rest.to_vec() })
 }
 
-/// Absolute path of the tool that the shell would run, passing over links to larder itself.
-pub(super) fn resolve(call: &ToolCall) -> Result<OsString, String> {
+/// Absolute path of the tool that the shell would run, passing over links to larder itself, and the call as the tool
+/// is to see it.
+///
+/// GCC looks for its own name in `PATH` to find the programs it runs. Where a link to larder is what it would find
+/// there, it is called by its path instead.
+pub(super) fn resolve(call: &ToolCall) -> Result<(OsString, ToolCall), String> {
     let own = std::env::current_exe().ok().and_then(|path| path.metadata().ok());
     let is_own = |path: &Path| {
         own.as_ref()
@@ -41,26 +45,30 @@ pub(super) fn resolve(call: &ToolCall) -> Result<OsString, String> {
             .is_some_and(|(own, other)| (own.dev(), own.ino()) == (other.dev(), other.ino()))
     };
     let name = Path::new(&call.name);
-    if name.components().count() > 1 || call.name.as_encoded_bytes().contains(&b'/') {
+    if call.name.as_encoded_bytes().contains(&b'/') {
         let path = std::path::absolute(name).map_err(|error| error.to_string())?;
         if is_own(&path) {
             return Err(format!("failed to run {}: it is larder itself", name.display()));
         }
-        return Ok(path.into_os_string());
+        return Ok((path.into_os_string(), call.clone()));
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .map(|folder| if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder })
-        .map(|folder| folder.join(name))
-        .find(|candidate| is_executable(candidate) && !is_own(candidate))
-        .and_then(|found| std::path::absolute(found).ok())
-        .map(PathBuf::into_os_string)
-        .ok_or_else(|| {
-            format!(
-                "failed to find {} in PATH\nhint: larder --help lists larder's own commands",
-                name.display()
-            )
-        })
+    let mut passed_over = false;
+    for folder in std::env::split_paths(&path) {
+        let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
+        let candidate = folder.join(name);
+        if !is_executable(&candidate) {
+            continue;
+        }
+        if is_own(&candidate) {
+            passed_over = true;
+            continue;
+        }
+        let Ok(found) = std::path::absolute(candidate).map(PathBuf::into_os_string) else { continue };
+        let seen = if passed_over { ToolCall { name: found.clone(), ..call.clone() } } else { call.clone() };
+        return Ok((found, seen));
+    }
+    Err(format!("failed to find {} in PATH\nhint: larder --help lists larder's own commands", name.display()))
 }
 
 fn is_executable(path: &Path) -> bool {

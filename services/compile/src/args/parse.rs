@@ -11,8 +11,9 @@ use super::{Depfile, Family, Invocation, Language, Refusal, Search};
 /// # Errors
 /// The reason why the call cannot be cached.
 pub fn parse(family: Family, args: &[Vec<u8>]) -> Result<Invocation, Refusal> {
-    // A question, a link or a preprocessor run is none of the cache's business, whatever else it says.
-    if !args.iter().any(|arg| arg == b"-c") {
+    // A question, a link or a preprocessor run is none of the cache's business, whatever else it says; only a response
+    // file can hold what makes it a compile.
+    if !args.iter().any(|arg| arg == b"-c" || arg.starts_with(b"@")) {
         return Err(Refusal { reason: Reason::NotACompile, detail: String::new() });
     }
     let mut draft = Draft::default();

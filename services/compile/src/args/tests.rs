@@ -123,6 +123,7 @@ fn what_cannot_be_cached_is_named() {
         ("-c .c", SourceKindUnknown, ".c"),
         ("-x c++ -c x.c", SourceKindUnknown, "-x"),
         ("-c -", SourceFromStdin, "-"),
+        ("@list", ResponseFile, "@list"),
         ("-c @list", ResponseFile, "@list"),
         ("-c x.c -o -", OutputToStdout, "-o"),
         ("-c x.c -o", OptionMalformed, "-o"),

@@ -17,14 +17,14 @@ async fn an_edited_header_is_a_miss_and_the_old_text_a_hit_again() {
     for tool in ["gcc", "clang"] {
         let sandbox = sandbox();
         let client = sandbox.client(tool);
-        client.compile(ARGS).await.is_stored("first_seen");
+        client.compile(ARGS).await.expect_stored("first_seen");
         let first = sandbox.read("a.o");
         sandbox.write("a.h", "#define A 2\n");
-        client.compile(ARGS).await.is_stored("input_changed");
+        client.compile(ARGS).await.expect_stored("input_changed");
         assert_eq!(sandbox.latest(), ("input_changed".into(), "a.h".into()));
         assert_ne!(sandbox.read("a.o"), first);
         sandbox.write("a.h", "#define A 1\n");
-        client.compile(ARGS).await.is_hit();
+        client.compile(ARGS).await.expect_hit();
         assert_eq!(sandbox.read("a.o"), first);
     }
 }
@@ -33,18 +33,18 @@ async fn an_edited_header_is_a_miss_and_the_old_text_a_hit_again() {
 async fn a_header_that_was_only_touched_is_a_hit() {
     let sandbox = sandbox();
     let client = sandbox.client("gcc");
-    client.compile(ARGS).await.is_stored("first_seen");
+    client.compile(ARGS).await.expect_stored("first_seen");
     sandbox.write("a.h", "#define A 1\n");
-    client.compile(ARGS).await.is_hit();
+    client.compile(ARGS).await.expect_hit();
 }
 
 #[tokio::test]
 async fn a_header_that_is_gone_is_a_miss() {
     let sandbox = sandbox();
     let client = sandbox.client("gcc");
-    client.compile(ARGS).await.is_stored("first_seen");
+    client.compile(ARGS).await.expect_stored("first_seen");
     sandbox.remove("a.h");
-    let done = client.compile(ARGS).await.is_not_stored("tool_failed");
+    let done = client.compile(ARGS).await.expect_not_stored("tool_failed");
     assert_eq!(done.reason, "input_vanished");
     assert_eq!(done.seen.code, 1);
 }
@@ -53,9 +53,9 @@ async fn a_header_that_is_gone_is_a_miss() {
 async fn an_edited_source_is_named_as_the_reason() {
     let sandbox = sandbox();
     let client = sandbox.client("gcc");
-    client.compile(ARGS).await.is_stored("first_seen");
+    client.compile(ARGS).await.expect_stored("first_seen");
     sandbox.write("a.c", "int a(void) { return 3; }\n");
-    client.compile(ARGS).await.is_stored("input_changed");
+    client.compile(ARGS).await.expect_stored("input_changed");
     assert_eq!(sandbox.latest(), ("input_changed".into(), "a.c".into()));
 }
 
@@ -83,7 +83,7 @@ async fn a_header_written_while_the_compiler_runs_is_not_believed() {
     let published = client.publish(&run, &ran).await;
     assert_eq!((published.stored, published.reason.as_str()), (false, "inputs_changed_meanwhile"));
     assert_eq!(sandbox.latest().1, "a.h");
-    client.compile(ARGS).await.is_stored("first_seen");
+    client.compile(ARGS).await.expect_stored("first_seen");
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn times_in_the_text_are_not_cached() {
     {
         let sandbox = Sandbox::new();
         sandbox.write("a.c", text);
-        sandbox.client("gcc").compile(ARGS).await.is_not_stored("time_macro");
+        sandbox.client("gcc").compile(ARGS).await.expect_not_stored("time_macro");
     }
     let sandbox = Sandbox::new();
     sandbox.write("a.c", "const char *t = T;\n");
@@ -132,7 +132,7 @@ async fn times_in_the_text_are_not_cached() {
         .client("gcc")
         .compile(&["-DT=__TIME__", "-c", "a.c", "-o", "a.o"])
         .await
-        .is_not_stored("time_macro");
+        .expect_not_stored("time_macro");
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn a_file_that_the_assembler_reads_is_not_cached() {
     let sandbox = Sandbox::new();
     sandbox.write("data", "x");
     sandbox.write("a.c", "__asm__(\".incbin \\\"data\\\"\");\n");
-    sandbox.client("gcc").compile(ARGS).await.is_not_stored("assembler_input");
+    sandbox.client("gcc").compile(ARGS).await.expect_not_stored("assembler_input");
 }
 
 #[tokio::test]
@@ -151,10 +151,10 @@ async fn a_forced_header_is_an_input() {
         sandbox.write("inc/force.h", "#define A 1\n");
         let client = sandbox.client(tool);
         let args = ["-Iinc", "-include", "force.h", "-c", "a.c", "-o", "a.o"];
-        client.compile(&args).await.is_stored("first_seen");
-        client.compile(&args).await.is_hit();
+        client.compile(&args).await.expect_stored("first_seen");
+        client.compile(&args).await.expect_hit();
         sandbox.write("force.h", "#define A 2\n");
-        client.compile(&args).await.is_stored("input_appeared");
+        client.compile(&args).await.expect_stored("input_appeared");
         assert_eq!(sandbox.latest().1, "force.h");
     }
 }
@@ -163,9 +163,9 @@ async fn a_forced_header_is_an_input() {
 async fn a_precompiled_header_is_not_cached() {
     let sandbox = sandbox();
     let client = sandbox.client("gcc");
-    client.compile(ARGS).await.is_stored("first_seen");
+    client.compile(ARGS).await.expect_stored("first_seen");
     assert_eq!(client.alone(&["-x", "c-header", "a.h", "-o", "a.h.gch"]).code, 0);
-    let done = client.compile(ARGS).await.is_not_stored("precompiled_header");
+    let done = client.compile(ARGS).await.expect_not_stored("precompiled_header");
     assert_eq!(done.reason, "input_appeared");
 }
 
@@ -173,16 +173,16 @@ async fn a_precompiled_header_is_not_cached() {
 async fn a_caller_with_other_files_is_not_served() {
     let sandbox = sandbox();
     let mut client = sandbox.client("gcc");
-    client.compile(ARGS).await.is_stored("first_seen");
+    client.compile(ARGS).await.expect_stored("first_seen");
     client.view = (9, 2, 3);
-    client.compile(ARGS).await.is_not_stored("other_filesystem_view");
+    client.compile(ARGS).await.expect_not_stored("other_filesystem_view");
 }
 
 #[tokio::test]
 async fn variables_that_write_files_are_not_cached_and_are_named() {
     let sandbox = sandbox();
     let client = sandbox.client("gcc").with("DEPENDENCIES_OUTPUT", "deps");
-    client.compile(ARGS).await.is_not_stored("environment_uncacheable");
+    client.compile(ARGS).await.expect_not_stored("environment_uncacheable");
     assert_eq!(sandbox.latest().1, "DEPENDENCIES_OUTPUT");
 }
 
@@ -194,8 +194,8 @@ async fn folders_named_by_a_variable_are_searched() {
     sandbox.write("early/unused.h", "");
     let path = format!("{0}/early:{0}/inc", sandbox.work().display());
     let client = sandbox.client("gcc").with("CPATH", &path);
-    client.compile(ARGS).await.is_stored("first_seen");
-    client.compile(ARGS).await.is_hit();
+    client.compile(ARGS).await.expect_stored("first_seen");
+    client.compile(ARGS).await.expect_hit();
     sandbox.write("early/v.h", "#define V 2\n");
-    client.compile(ARGS).await.is_stored("input_appeared");
+    client.compile(ARGS).await.expect_stored("input_appeared");
 }

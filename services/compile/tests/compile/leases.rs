@@ -49,7 +49,7 @@ async fn a_connection_closed_under_its_lease_lets_the_next_one_run() {
     assert_ne!(run.lease, 0);
     let waiting = tokio::spawn(async move { second.compile(ARGS).await });
     first.close();
-    waiting.await.unwrap().is_stored("first_seen");
+    waiting.await.unwrap().expect_stored("first_seen");
     assert_eq!(first.publish(&run, &first.run(&run, ARGS)).await.reason, "lease_lost");
     let stats = sandbox.stats();
     assert_eq!((stats.bypasses, stats.misses), (1, 1));
@@ -62,7 +62,7 @@ async fn an_abandoned_lease_lets_the_next_one_run() {
     let Reply::Run(run) = first.lookup(ARGS).await else { panic!("a hit in an empty store") };
     let waiting = tokio::spawn(async move { second.compile(ARGS).await });
     first.abandon(&run).await;
-    waiting.await.unwrap().is_stored("first_seen");
+    waiting.await.unwrap().expect_stored("first_seen");
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ async fn twice(sandbox: &Sandbox, client: &Client, args: &[&str], outputs: &[&st
     for (round, first) in [true, false].into_iter().enumerate() {
         outputs.iter().for_each(|name| sandbox.remove(name));
         let done = client.compile(args).await;
-        let done = if first { done.is_stored("first_seen") } else { done.is_hit() };
+        let done = if first { done.expect_stored("first_seen") } else { done.expect_hit() };
         assert_eq!(done.seen, alone);
         for (name, expected) in outputs.iter().zip(&expected) {
             assert!(sandbox.read(name) == *expected, "{name} differs in round {round} of {args:?}");
@@ -72,11 +72,11 @@ async fn a_large_object_comes_from_its_blob() {
 async fn another_object_name_is_a_hit_unless_a_dependency_file_names_it() {
     let sandbox = sandbox();
     let client = sandbox.client("gcc");
-    client.compile(&["-c", "a.c", "-o", "a.o"]).await.is_stored("first_seen");
-    client.compile(&["-c", "a.c", "-o", "b.o"]).await.is_hit();
+    client.compile(&["-c", "a.c", "-o", "a.o"]).await.expect_stored("first_seen");
+    client.compile(&["-c", "a.c", "-o", "b.o"]).await.expect_hit();
     assert_eq!(sandbox.read("a.o"), sandbox.read("b.o"));
-    client.compile(&["-MD", "-c", "a.c", "-o", "a.o"]).await.is_stored("first_seen");
-    client.compile(&["-MD", "-c", "a.c", "-o", "b.o"]).await.is_stored("first_seen");
+    client.compile(&["-MD", "-c", "a.c", "-o", "a.o"]).await.expect_stored("first_seen");
+    client.compile(&["-MD", "-c", "a.c", "-o", "b.o"]).await.expect_stored("first_seen");
     assert!(sandbox.read("b.d").starts_with(b"b.o:"));
 }
 
@@ -89,11 +89,11 @@ async fn the_same_sources_in_another_folder_are_a_hit_unless_the_object_shows_th
     }
     let one = sandbox.client("gcc").in_folder(sandbox.work().join("one"));
     let two = sandbox.client("gcc").in_folder(sandbox.work().join("two"));
-    one.compile(&["-c", "a.c", "-o", "a.o"]).await.is_stored("first_seen");
-    two.compile(&["-c", "a.c", "-o", "a.o"]).await.is_hit();
+    one.compile(&["-c", "a.c", "-o", "a.o"]).await.expect_stored("first_seen");
+    two.compile(&["-c", "a.c", "-o", "a.o"]).await.expect_hit();
     assert_eq!(sandbox.read("one/a.o"), sandbox.read("two/a.o"));
-    one.compile(&["-g", "-c", "a.c", "-o", "a.o"]).await.is_stored("first_seen");
-    two.compile(&["-g", "-c", "a.c", "-o", "a.o"]).await.is_stored("first_seen");
+    one.compile(&["-g", "-c", "a.c", "-o", "a.o"]).await.expect_stored("first_seen");
+    two.compile(&["-g", "-c", "a.c", "-o", "a.o"]).await.expect_stored("first_seen");
     let stored = sandbox.read("two/a.o");
     two.alone(&["-g", "-c", "a.c", "-o", "a.o"]);
     assert_eq!(stored, sandbox.read("two/a.o"));
@@ -104,6 +104,6 @@ async fn an_output_that_is_no_ordinary_file_is_left_alone() {
     let sandbox = sandbox();
     std::os::unix::fs::symlink("elsewhere", sandbox.work().join("a.o")).unwrap();
     let client = sandbox.client("gcc");
-    client.compile(&["-c", "a.c", "-o", "a.o"]).await.is_not_stored("output_not_a_file");
-    client.compile(&["-c", "a.c", "-o", "/dev/null"]).await.is_not_stored("output_not_a_file");
+    client.compile(&["-c", "a.c", "-o", "a.o"]).await.expect_not_stored("output_not_a_file");
+    client.compile(&["-c", "a.c", "-o", "/dev/null"]).await.expect_not_stored("output_not_a_file");
 }

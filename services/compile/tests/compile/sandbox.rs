@@ -285,13 +285,13 @@ impl Client {
 
 impl Done {
     #[track_caller]
-    pub(crate) fn is_hit(self) -> Self {
+    pub(crate) fn expect_hit(self) -> Self {
         assert!(self.hit, "ran the tool because {}", self.reason);
         self
     }
 
     #[track_caller]
-    pub(crate) fn is_stored(self, reason: &str) -> Self {
+    pub(crate) fn expect_stored(self, reason: &str) -> Self {
         assert!(!self.hit, "was a hit");
         assert_eq!(self.not_stored, None, "was not stored: {:?}", String::from_utf8_lossy(&self.seen.stderr));
         assert_eq!(self.reason, reason);
@@ -299,7 +299,7 @@ impl Done {
     }
 
     #[track_caller]
-    pub(crate) fn is_not_stored(self, reason: &str) -> Self {
+    pub(crate) fn expect_not_stored(self, reason: &str) -> Self {
         assert!(!self.hit, "was a hit");
         assert_eq!(self.not_stored.as_deref(), Some(reason));
         self

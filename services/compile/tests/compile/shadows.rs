@@ -15,10 +15,10 @@ async fn a_header_that_appears_earlier_on_the_path_is_noticed() {
                 sandbox.write("early/sub/other.h", "");
             }
             let client = sandbox.client(tool);
-            client.compile(ARGS).await.is_stored("first_seen");
-            client.compile(ARGS).await.is_hit();
+            client.compile(ARGS).await.expect_stored("first_seen");
+            client.compile(ARGS).await.expect_hit();
             sandbox.write("early/sub/v.h", "#define V 2\n");
-            client.compile(ARGS).await.is_stored("input_appeared");
+            client.compile(ARGS).await.expect_stored("input_appeared");
             assert_eq!(sandbox.latest().1, "early/sub/v.h");
             let object = sandbox.read("a.o");
             client.alone(ARGS);
@@ -33,10 +33,10 @@ async fn a_header_that_appears_within_the_same_step_of_the_clock_is_noticed() {
     sandbox.write("a.c", "#include <v.h>\nint v = V;\n");
     sandbox.write("late/v.h", "#define V 1\n");
     let client = sandbox.client("gcc");
-    client.compile(ARGS).await.is_stored("first_seen");
+    client.compile(ARGS).await.expect_stored("first_seen");
     for round in 0..20 {
         sandbox.write("early/other.h", "");
-        client.compile_at_once(ARGS).await.is_hit();
+        client.compile_at_once(ARGS).await.expect_hit();
         sandbox.write("early/v.h", "#define V 2\n");
         let done = client.compile_at_once(ARGS).await;
         assert!(!done.hit || round > 0, "a stale hit");
@@ -55,10 +55,10 @@ async fn a_header_beside_the_including_file_shadows_the_search_folders() {
         sandbox.write("late/v.h", "#define V 1\n");
         let args = ["-Ilate", "-c", "src/a.c", "-o", "a.o"];
         let client = sandbox.client(tool);
-        client.compile(&args).await.is_stored("first_seen");
-        client.compile(&args).await.is_hit();
+        client.compile(&args).await.expect_stored("first_seen");
+        client.compile(&args).await.expect_hit();
         sandbox.write("src/v.h", "#define V 2\n");
-        client.compile(&args).await.is_stored("input_appeared");
+        client.compile(&args).await.expect_stored("input_appeared");
     }
 }
 
@@ -69,15 +69,15 @@ async fn a_file_that_is_only_tested_for_is_noticed_when_it_comes_and_when_it_goe
         sandbox.write("a.c", "#if __has_include(\"opt.h\")\nint v = 1;\n#else\nint v = 2;\n#endif\n");
         sandbox.write("early/x.h", "");
         let client = sandbox.client(tool);
-        client.compile(ARGS).await.is_stored("first_seen");
+        client.compile(ARGS).await.expect_stored("first_seen");
         let without = sandbox.read("a.o");
-        client.compile(ARGS).await.is_hit();
+        client.compile(ARGS).await.expect_hit();
         sandbox.write("early/opt.h", "");
-        client.compile(ARGS).await.is_stored("input_appeared");
+        client.compile(ARGS).await.expect_stored("input_appeared");
         assert_ne!(sandbox.read("a.o"), without);
-        client.compile(ARGS).await.is_hit();
+        client.compile(ARGS).await.expect_hit();
         sandbox.remove("early/opt.h");
-        client.compile(ARGS).await.is_hit();
+        client.compile(ARGS).await.expect_hit();
         assert_eq!(sandbox.read("a.o"), without);
     }
 }
@@ -88,10 +88,10 @@ async fn a_computed_include_is_followed_by_the_name_it_must_have_had() {
     sandbox.write("a.c", "#define NAME <sub/v.h>\n#include NAME\nint v = V;\n");
     sandbox.write("late/sub/v.h", "#define V 1\n");
     let client = sandbox.client("gcc");
-    client.compile(ARGS).await.is_stored("first_seen");
-    client.compile(ARGS).await.is_hit();
+    client.compile(ARGS).await.expect_stored("first_seen");
+    client.compile(ARGS).await.expect_hit();
     sandbox.write("early/sub/v.h", "#define V 2\n");
-    client.compile(ARGS).await.is_stored("input_appeared");
+    client.compile(ARGS).await.expect_stored("input_appeared");
 }
 
 #[tokio::test]
@@ -101,10 +101,10 @@ async fn a_folder_of_a_headers_name_does_not_stand_in_the_way() {
     sandbox.write("early/v/x.h", "");
     sandbox.write("late/v", "#define V 1\n");
     let client = sandbox.client("gcc");
-    client.compile(ARGS).await.is_stored("first_seen");
-    client.compile(ARGS).await.is_hit();
+    client.compile(ARGS).await.expect_stored("first_seen");
+    client.compile(ARGS).await.expect_hit();
     std::fs::remove_dir_all(sandbox.work().join("early/v")).unwrap();
     sandbox.write("early/v", "#define V 2\n");
-    client.compile(ARGS).await.is_stored("input_vanished");
-    client.compile(ARGS).await.is_hit();
+    client.compile(ARGS).await.expect_stored("input_vanished");
+    client.compile(ARGS).await.expect_hit();
 }

@@ -4,14 +4,13 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use larder_dashboard::Options;
 use larder_glue::names;
 use larder_service::Reports;
 use tokio::net::TcpListener;
 
+use crate::http_ready;
 use crate::lifecycle::Lifecycle;
 use crate::warnings::Warnings;
-use crate::{http_ready, reports};
 
 /// What the page needs.
 pub(crate) struct Page {
@@ -46,20 +45,12 @@ pub(crate) async fn serve(page: Page) {
             let _ = lifecycle.drain_asked().await;
         }
     };
-    let broker = page.broker.clone();
-    // The broker's page shows this one in a frame of its own.
-    let options = Options { frame_ancestors: Box::new(move || reports::broker_page(&broker).map(origin)) };
     tokio::select! {
-        served = larder_dashboard::serve(listener, page.reports, ended, options) => {
+        served = larder_dashboard::serve(listener, page.reports, ended) => {
             if let Err(error) = served {
                 page.warnings.set("page", format!("there is no page: {error}"));
             }
         }
         () = telling => {}
     }
-}
-
-/// Origin of a page's address.
-fn origin(address: String) -> String {
-    address.trim_end_matches('/').to_owned()
 }

@@ -115,7 +115,7 @@ async fn open_page(broker: &Arc<Broker>) -> anyhow::Result<()> {
     publish_http_port(&names::broker_runtime_dir(), &broker.program, address.ip(), address.port())
         .context("failed to publish the port")?;
     tracing::info!(%address, "the page is open");
-    tokio::spawn(page::serve(Arc::clone(broker), listener, address));
+    tokio::spawn(page::serve(Arc::clone(broker), listener));
     Ok(())
 }
 

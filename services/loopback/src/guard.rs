@@ -35,6 +35,12 @@ pub(super) fn check(method: &Method, headers: &HeaderMap, uri: &Uri, port: u16) 
     if headers.get_all(ORIGIN).iter().any(foreign) {
         return refused(StatusCode::FORBIDDEN, "another page may not ask this one");
     }
+    // A link on another site may open the page, as a person's click does; a script there may not read it.
+    let site = headers.get("sec-fetch-site").map(hyper::header::HeaderValue::as_bytes);
+    let opens = headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate");
+    if site.is_some_and(|site| site != b"same-origin" && site != b"none") && !opens {
+        return refused(StatusCode::FORBIDDEN, "another page may not ask this one");
+    }
     if method != Method::GET && method != Method::HEAD {
         return refused(StatusCode::METHOD_NOT_ALLOWED, "this page can only be read");
     }
@@ -86,6 +92,12 @@ mod tests {
         for origin in ["http://evil.example", "null", "https://127.0.0.1:4000", "http://127.0.0.1:4001"] {
             let headers = [("host", "127.0.0.1:4000"), ("origin", origin)];
             assert_eq!(status(&Method::GET, &headers), Err(403), "{origin}");
+        }
+        for site in ["cross-site", "same-site"] {
+            let asked = [("host", "127.0.0.1:4000"), ("sec-fetch-site", site)];
+            assert_eq!(status(&Method::GET, &asked), Err(403), "{site}");
+            let opened = [asked[0], asked[1], ("sec-fetch-mode", "navigate")];
+            assert_eq!(status(&Method::GET, &opened), Ok(()), "{site}");
         }
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
             assert_eq!(status(&method, &[("host", "127.0.0.1:4000")]), Err(405), "{method}");

@@ -142,7 +142,8 @@ fn the_daemon_passes_the_conformance_kits_live_probe() {
     if inside() {
         let expected = handle().daemon_process;
         let endpoint = expected.ipc_endpoint.clone();
-        probe_responds_correctly(SERVICE_NAME, LARDER_VERSION, &endpoint, &expected).expect("it answers as it should");
+        probe_responds_correctly(SERVICE_NAME, LARDER_VERSION, &endpoint, &expected)
+            .expect("it answers as it should");
         let recycled = DaemonProcess { pid: std::process::id(), ..expected };
         probe_responds_correctly(SERVICE_NAME, LARDER_VERSION, &endpoint, &recycled)
             .expect_err("another process is not taken for the daemon");

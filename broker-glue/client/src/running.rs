@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use larder_glue::names;
 use larder_glue::wire::Wire;
-use larder_proto::v1::{ControlReply, ControlRequest, control_reply, control_request};
+use larder_proto::v1::{ControlReply, ControlRequest, StatusRequest, control_reply, control_request};
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION, SERVICE_NAME, lane};
 use prost::Message as _;
-use running_process::broker::backend_handle::BackendHandle;
 use running_process::broker::backend_sdk::read_daemon_identity_file;
 use running_process::broker::client::connect_local_socket;
 use running_process::broker::lifecycle::names_v2::daemon_identity_path;
@@ -24,18 +23,24 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// The daemon whose identity file says that it runs, and whose endpoint agrees.
+    /// The daemon whose identity file says that it runs, and which says so itself.
+    ///
+    /// Its executable is not compared: after an upgrade it is the old one that must be found.
     pub(crate) fn find() -> anyhow::Result<Option<Self>> {
         let Some(identity) = read_daemon_identity_file(&daemon_identity_path(SERVICE_NAME)) else {
             return Ok(None);
         };
-        let Some(handle) = BackendHandle::probe(&identity.ipc_endpoint, &identity) else { return Ok(None) };
-        let stream = match connect_local_socket(&handle.daemon_process.ipc_endpoint.path) {
+        let stream = match connect_local_socket(&identity.ipc_endpoint.path) {
             Ok(stream) => stream,
             Err(error) if gone(&error) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        Ok(Some(Self { wire: Wire::new(stream.into_owned_fd())?, pid: identity.pid }))
+        let mut wire = Wire::new(stream.into_owned_fd())?;
+        let request = control_request::Request::Status(StatusRequest {});
+        let control_reply::Reply::Status(status) = control(&mut wire, request)? else {
+            anyhow::bail!("the daemon's answer makes no sense");
+        };
+        Ok((status.pid == identity.pid).then_some(Self { wire, pid: identity.pid }))
     }
 
     /// One control request.

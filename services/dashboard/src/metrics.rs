@@ -59,7 +59,12 @@ fn text(status: &Status, stats: &Stats) -> String {
         ("larder_store_blobs", "gauge", "Blobs in the store.", store.blobs),
         ("larder_store_actions", "gauge", "Action results in the store.", store.actions),
         ("larder_store_evicted_blobs_total", "counter", "Blobs removed by policy.", store.evicted_blobs),
-        ("larder_store_damaged_blobs_total", "counter", "Blobs found damaged and dropped.", store.damaged_blobs),
+        (
+            "larder_store_damaged_blobs_total",
+            "counter",
+            "Blobs found damaged and dropped.",
+            store.damaged_blobs,
+        ),
     ] {
         Metric::begin(out, name, kind, help).sample(&[], value);
     }
@@ -72,7 +77,8 @@ fn per_service(out: &mut String, services: &[ServiceStats]) {
     let mut requests = Metric::begin(out, "larder_requests_total", "counter", help);
     for service in services {
         for reason in &service.reasons {
-            let labels = [("service", &*service.service), ("outcome", &reason.outcome), ("reason", &reason.id)];
+            let labels =
+                [("service", &*service.service), ("outcome", &reason.outcome), ("reason", &reason.id)];
             requests.sample(&labels, reason.count);
         }
     }
@@ -104,12 +110,8 @@ mod tests {
 
     #[test]
     fn every_reason_is_a_sample_and_every_metric_has_its_type() {
-        let reason = ReasonCount {
-            id: "direct_hit".into(),
-            outcome: "hit".into(),
-            sentence: "s".into(),
-            count: 3,
-        };
+        let reason =
+            ReasonCount { id: "direct_hit".into(), outcome: "hit".into(), sentence: "s".into(), count: 3 };
         let service = ServiceStats {
             service: "compile".into(),
             reasons: vec![reason],

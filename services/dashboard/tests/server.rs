@@ -21,9 +21,14 @@ impl Reports for Counted {
 
     fn stats(&self, records: usize) -> Stats {
         let hits = *self.0.lock().unwrap();
-        let reason = ReasonCount { id: "direct_hit".into(), outcome: "hit".into(), count: hits, ..Default::default() };
-        let service =
-            ServiceStats { service: "compile".into(), hits, reasons: vec![reason], ..ServiceStats::default() };
+        let reason =
+            ReasonCount { id: "direct_hit".into(), outcome: "hit".into(), count: hits, ..Default::default() };
+        let service = ServiceStats {
+            service: "compile".into(),
+            hits,
+            reasons: vec![reason],
+            ..ServiceStats::default()
+        };
         let record = Record { source: "x.c".into(), ..Record::default() };
         Stats { services: vec![service], records: vec![record; records.min(3)], ..Stats::default() }
     }
@@ -39,7 +44,8 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let port = listener.local_addr().unwrap().port();
         let reports = Arc::new(Counted(Mutex::new(1)));

@@ -57,7 +57,11 @@ type Answer<B> = Response<Either<Full<Bytes>, B>>;
 ///
 /// # Errors
 /// When `listener` is not bound to the loopback, or its address cannot be told.
-pub async fn serve<S, B>(listener: TcpListener, pages: S, shutdown: impl Future<Output = ()>) -> std::io::Result<()>
+pub async fn serve<S, B>(
+    listener: TcpListener,
+    pages: S,
+    shutdown: impl Future<Output = ()>,
+) -> std::io::Result<()>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send,

@@ -57,15 +57,15 @@ function showSummary(status, stats) {
   at("avoided").textContent = micros(sum(stats.services, "avoided_us"));
   at("overhead").textContent = `larder's own time: ${micros(sum(stats.services, "overhead_us"))}`;
   const store = status.store || { bytes: 0, limit_bytes: 0, blobs: 0, actions: 0, evicted_blobs: 0, damaged_blobs: 0, folder: "" };
-  at("store").textContent = `${bytes(store.bytes)} of ${bytes(store.limit_bytes)}`;
+  at("store").textContent = bytes(store.bytes);
   at("store-meter").value = store.limit_bytes ? store.bytes / store.limit_bytes : 0;
-  const notes = [`${count(store.actions)} results, ${count(store.blobs)} blobs`];
+  const notes = [`of ${bytes(store.limit_bytes)}; ${count(store.actions)} results, ${count(store.blobs)} blobs`];
   if (store.evicted_blobs) notes.push(`${count(store.evicted_blobs)} evicted`);
   if (store.damaged_blobs) notes.push(`${count(store.damaged_blobs)} damaged and dropped`);
   at("store-note").textContent = `${notes.join(", ")}, in ${store.folder}`;
-  at("memory").textContent = `${bytes(status.memory_bytes)} memory`;
+  at("memory").textContent = bytes(status.memory_bytes);
   at("daemon-note").textContent =
-    `${status.state}, up ${duration(Math.floor(status.uptime_ms / 1000))}, ${status.connections} connected`;
+    `memory; ${status.state}, up ${duration(Math.floor(status.uptime_ms / 1000))}, ${status.connections} connected`;
   at("about").textContent = `version ${status.version} · pid ${status.pid} · broker ${status.broker}`;
   at("warnings").replaceChildren(...status.warnings.map((warning) => element("li", warning)));
   const broker = at("broker");
@@ -99,7 +99,7 @@ function reasonRows(service) {
       element("td", service.service),
       element("td", reason.outcome, `outcome ${reason.outcome}`),
       element("td", count(reason.count), "number"),
-      element("td", reason.sentence),
+      element("td", reason.sentence, "why"),
     );
     return row;
   });
@@ -107,7 +107,7 @@ function reasonRows(service) {
 
 function recordRow(record, sentences) {
   const row = document.createElement("tr");
-  const why = element("td", sentences.get(record.reason) || record.reason);
+  const why = element("td", sentences.get(record.reason) || record.reason, "why");
   if (record.detail) why.append(" ", element("span", record.detail, "detail"));
   row.append(
     element("td", new Date(record.at_unix_ms).toLocaleTimeString("en-GB"), "time"),

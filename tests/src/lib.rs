@@ -11,6 +11,6 @@ mod wait;
 
 pub use alone::{Tree, same_as_alone};
 pub use http::{HttpReply, http_get, http_request};
-pub use processes::{alive, kill, processes_of, signal};
+pub use processes::{alive, kill, kill_all, processes_of, signal};
 pub use sandbox::{Counts, Sandbox, program, stock_tool};
 pub use wait::wait_until;

@@ -36,6 +36,21 @@ pub fn kill(pid: u32) {
     crate::wait_until(&format!("process {pid} to be gone"), || (!alive(pid)).then_some(()));
 }
 
+/// Ends every process whose environment names `runtime`.
+pub fn kill_all(runtime: &Path) {
+    for _ in 0..200 {
+        let left: Vec<_> = processes_of(runtime).into_iter().filter(|(pid, _)| alive(*pid)).collect();
+        if left.is_empty() {
+            return;
+        }
+        for (pid, _) in left {
+            // A stopped process takes no other signal; brokers first or last makes no difference to this one.
+            signal(pid, Signal::KILL);
+        }
+        std::thread::park_timeout(std::time::Duration::from_millis(5));
+    }
+}
+
 /// Whether `pid` runs: a zombie does not.
 #[must_use]
 pub fn alive(pid: u32) -> bool {

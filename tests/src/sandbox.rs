@@ -5,10 +5,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::{alive, processes_of, signal, wait_until};
+use crate::{alive, processes_of, wait_until};
 
 /// Variables of the caller's environment that must not reach a test.
 const FOREIGN: [&str; 14] = [
@@ -275,18 +274,7 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        for attempt in 0.. {
-            let left: Vec<_> =
-                processes_of(&self.runtime()).into_iter().filter(|(pid, _)| alive(*pid)).collect();
-            if left.is_empty() || attempt == 200 {
-                break;
-            }
-            for (pid, _) in left {
-                // A stopped process takes no other signal; brokers first or last makes no difference to this one.
-                signal(pid, Signal::KILL);
-            }
-            std::thread::park_timeout(std::time::Duration::from_millis(5));
-        }
+        crate::kill_all(&self.runtime());
     }
 }
 

@@ -13,7 +13,6 @@ mod launch;
 mod lifecycle;
 mod listener;
 mod lock;
-mod logging;
 mod manifests;
 mod page;
 mod reexec;

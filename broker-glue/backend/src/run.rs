@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use larder_glue::folders::Folders;
-use larder_glue::names;
+use larder_glue::{logging, names};
 use larder_proto::lane;
 use larder_service::{Board, Clock, Context, Reports, SystemClock};
 use running_process::broker::backend_handle::DaemonProcess;
@@ -31,7 +31,7 @@ use crate::settings::{self, Settings};
 use crate::takeover::{self, AlreadyRunning, Claim};
 use crate::upkeep::Upkeep;
 use crate::warnings::Warnings;
-use crate::{identity, listener, logging, page, reexec, registration, serve, stand_in};
+use crate::{identity, listener, page, reexec, registration, serve, stand_in};
 
 /// Threads that serve connections. What computes or reads files for long runs on others.
 const WORKERS: usize = 2;
@@ -75,7 +75,7 @@ fn start(launch: &Launch) -> anyhow::Result<()> {
     let listener = listener::acquire(Path::new(&launch.endpoint.path))?;
     let folders = Folders::from_env()?;
     let warnings = Arc::new(Warnings::default());
-    let logging = logging::start(&folders.state);
+    let logging = logging::start(&folders.state, "larderd.log");
     tracing::info!(
         pid = std::process::id(),
         version = larder_proto::LARDER_VERSION,
@@ -86,7 +86,7 @@ fn start(launch: &Launch) -> anyhow::Result<()> {
     match logging {
         Ok(Ok(())) => {}
         Ok(Err(complaint)) => warnings.add("log", complaint),
-        Err(error) => warnings.add("log", format!("nothing is logged: {error:#}")),
+        Err(error) => warnings.add("log", format!("nothing is logged: {:#}", anyhow::Error::from(error))),
     }
     launch.judge()?;
     let (settings, complaints) = settings::load(&folders.settings_file(), |name| std::env::var(name).ok());

@@ -11,7 +11,6 @@ mod connection;
 mod hello;
 mod http_ready;
 mod launcher;
-mod logging;
 mod page;
 mod pages;
 mod reaper;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use larder_glue::folders::Folders;
-use larder_glue::{names, private};
+use larder_glue::{logging, names, private};
 use running_process::broker::broker_http_discovery::{publish_http_port, unpublish_http_port};
 use running_process::broker::server::PeerIdentity;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
@@ -17,8 +17,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use crate::broker::Broker;
 use crate::connection::{self, ConnectionError};
+use crate::page;
 use crate::socket::Socket;
-use crate::{logging, page};
 
 /// Most connections at a time; one more is closed unread.
 const CONNECTIONS: usize = 256;
@@ -44,12 +44,17 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let Some(mut socket) = Socket::bind(&path)? else { return Ok(()) };
     // The folder it was started in could not be removed or unmounted otherwise.
     std::env::set_current_dir("/").context("failed to leave the current folder")?;
-    if let Err(error) = logging::start(&folders.state) {
-        // A broker without a log does its work all the same; who started it by hand may want to know.
-        let _ = std::io::Write::write_fmt(
-            &mut std::io::stderr(),
-            format_args!("larder-broker: nothing is logged: {error:#}\n"),
-        );
+    match logging::start(&folders.state, "broker.log") {
+        Ok(Ok(())) => {}
+        Ok(Err(complaint)) => tracing::warn!("{complaint}"),
+        Err(error) => {
+            // A broker without a log does its work all the same; who started it by hand may want to know.
+            let error = anyhow::Error::from(error);
+            let _ = std::io::Write::write_fmt(
+                &mut std::io::stderr(),
+                format_args!("larder-broker: nothing is logged: {error:#}\n"),
+            );
+        }
     }
     let broker = Arc::new(Broker::new(program, path)?);
     // A daemon whose listener cannot be bound for it would bind none at all.

@@ -1,11 +1,12 @@
 //! What broker host, daemon and client must agree on.
 //!
 //! Owns: the folders of one larder installation, the names and sockets brokers are found by, the service definition
-//! on disk, the launch environment, and frames over a blocking socket. Must never: know a service, or keep state.
+//! on disk, the launch environment, logs, and frames over a blocking socket. Must never: know a service, or keep state.
 
 pub mod definition;
 pub mod folders;
 pub mod launch_env;
+pub mod logging;
 pub mod names;
 pub mod private;
 pub mod programs;

@@ -1,5 +1,4 @@
-//! The reports in Prometheus's text format, version 0.0.4
-//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
+//! The reports in Prometheus's text format, version 0.0.4, as its manual's chapter on exposition formats gives it.
 
 use std::fmt::Write as _;
 use std::sync::Arc;

@@ -7,14 +7,15 @@ use serde_json::Value;
 use super::Finding;
 
 /// A crate, and the crates of the workspace that it may depend on, in tests too.
-const TABLE: [(&str, &[&str]); 13] = [
+const TABLE: [(&str, &[&str]); 14] = [
     ("larder-proto", &[]),
     ("larder-servicedef", &[]),
     ("larder-service", &["larder-proto"]),
     ("larder-store", &["larder-service"]),
     ("larder-fingerprint", &["larder-service", "larder-store"]),
     ("larder-compile", &["larder-proto", "larder-service", "larder-store", "larder-fingerprint"]),
-    ("larder-dashboard", &["larder-proto", "larder-service"]),
+    ("larder-loopback", &[]),
+    ("larder-dashboard", &["larder-loopback", "larder-proto", "larder-service"]),
     ("larder-glue", &["larder-proto", "larder-servicedef"]),
     (
         "larder-backend",
@@ -29,7 +30,7 @@ const TABLE: [(&str, &[&str]); 13] = [
             "larder-dashboard",
         ],
     ),
-    ("larder-host", &["larder-glue", "larder-proto", "larder-servicedef"]),
+    ("larder-host", &["larder-glue", "larder-loopback", "larder-proto", "larder-tests"]),
     ("larder-client", &["larder-glue", "larder-proto", "larder-servicedef"]),
     ("larder-tests", &["larder-glue", "larder-proto", "larder-client"]),
     ("xtask", &[]),

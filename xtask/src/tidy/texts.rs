@@ -20,7 +20,7 @@ const PAUSES: [&str; 3] =
     [concat!("thread::sl", "eep"), concat!("time::sl", "eep"), concat!("park_", "timeout")];
 
 /// Where tests may pause: between two looks at something that tells nobody when it changes.
-const MAY_PAUSE: [&str; 2] = ["tests/src/wait.rs", "tests/src/sandbox.rs"];
+const MAY_PAUSE: [&str; 2] = ["tests/src/wait.rs", "tests/src/processes.rs"];
 
 /// Folders of somebody's machine. A home is one only with a name of more than one letter: `u` is nobody.
 const MACHINE_PATHS: [&str; 2] = [concat!("/wo", "rk/"), concat!("/ro", "ot/")];

@@ -3,9 +3,10 @@
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
+use larder_tests::{signal, wait_until};
 use rustix::process::Signal;
 
-use crate::sandbox::{SERVICE, Sandbox, VERSION, signal, wait_until};
+use crate::sandbox::{SERVICE, Sandbox, VERSION};
 
 fn sockets(sandbox: &Sandbox) -> Vec<PathBuf> {
     let folder = sandbox.root().join("r/running-process/broker");

@@ -6,12 +6,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use larder_tests::{kill_all, processes_of, signal, wait_until};
 use prost::Message as _;
 use running_process::broker::protocol::{Frame, HelloReply, encode_framed, hello_reply, try_decode_framed};
 use running_process::broker::protocol_v2::{HttpServerCapability, ServiceDefinitionBuilder};
-use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid};
+use rustix::process::{Signal, WaitOptions, getpid, set_child_subreaper, waitpid};
 
 pub(crate) const SERVICE: &str = "tiny";
 pub(crate) const VERSION: &str = "1.2.3";
@@ -172,20 +173,10 @@ impl Sandbox {
         listing["backends"].as_array().expect("a list").clone()
     }
 
-    /// Process ids of this sandbox, by the runtime folder in their environment; zombies have none.
+    /// Process ids of this sandbox's programs whose names begin with `name`.
     pub(crate) fn pids(&self, name: &str) -> Vec<u32> {
-        let wanted = format!("XDG_RUNTIME_DIR={}", self.root().join("r").display());
-        let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-        entries
-            .flatten()
-            .filter_map(|entry| {
-                let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
-                let environment = std::fs::read(entry.path().join("environ")).ok()?;
-                let program = std::fs::read_link(entry.path().join("exe")).ok()?;
-                let ours = environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes());
-                (ours && program.file_name()?.to_str()?.starts_with(name)).then_some(pid)
-            })
-            .collect()
+        let all = processes_of(&self.root().join("r"));
+        all.into_iter().filter(|(_, program)| program.starts_with(name)).map(|(pid, _)| pid).collect()
     }
 
     pub(crate) fn log(&self) -> String {
@@ -198,23 +189,9 @@ impl Drop for Sandbox {
         if std::thread::panicking() {
             let _ = std::io::stderr().write_all(self.log().as_bytes());
         }
-        for _ in 0..200 {
-            let left = self.pids("");
-            if left.is_empty() {
-                break;
-            }
-            for pid in left {
-                signal(pid, Signal::KILL);
-                let _ = waitpid(i32::try_from(pid).ok().and_then(Pid::from_raw), WaitOptions::empty());
-            }
-            std::thread::park_timeout(Duration::from_millis(5));
-        }
-    }
-}
-
-pub(crate) fn signal(pid: u32, signal: Signal) {
-    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        let _ = kill_process(pid, signal);
+        kill_all(&self.root().join("r"));
+        // Backends whose broker has ended are this process's to wait for.
+        while matches!(waitpid(None, WaitOptions::NOHANG), Ok(Some(_))) {}
     }
 }
 
@@ -233,17 +210,5 @@ impl Drop for Broker {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
-    }
-}
-
-/// Looks until `condition` gives a value; a test that waits in vain has failed.
-pub(crate) fn wait_until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + LIMIT;
-    loop {
-        if let Some(value) = condition() {
-            return value;
-        }
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
-        std::thread::park_timeout(Duration::from_millis(5));
     }
 }

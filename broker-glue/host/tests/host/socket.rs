@@ -4,12 +4,13 @@ use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 
 use larder_proto::lane::{BROKER_PAGE, HTTP_READY};
+use larder_tests::wait_until;
 use prost::Message as _;
 use running_process::broker::protocol::{ADMIN_PAYLOAD_PROTOCOL, AdminReply, AdminRequest, AdminVerb, Frame};
 use running_process::broker::protocol_v2::{BackendHttpReady, GetBrokerHttpEndpointResponse};
 use rustix::process::Signal;
 
-use crate::sandbox::{Broker, Sandbox, VERSION, wait_until};
+use crate::sandbox::{Broker, Sandbox, VERSION};
 
 #[test]
 fn one_of_many_brokers_serves_and_the_others_leave_quietly() {

@@ -1,4 +1,4 @@
-//! The daemon's log: one file and one old one, each of bounded size.
+//! The logs of daemon and broker: one file and one old one each, of bounded size.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -8,21 +8,20 @@ use std::sync::Mutex;
 
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::private::PrivateError;
+
 /// Variable that sets how much is logged: `off`, `error`, `warn`, `info`, `debug` or `trace`.
 const LEVEL_VAR: &str = "LARDER_LOG";
 
-/// The file's name below the state folder.
-const FILE: &str = "larderd.log";
+/// Size at which a log is put aside, bytes.
+const LIMIT: u64 = 4 << 20;
 
-/// Size at which the log is put aside, bytes.
-const LIMIT: u64 = 8 << 20;
-
-/// Sends what is traced to the log below `folder`, and panics too.
+/// Sends what is traced to the log `file` below `folder`, and panics too.
 ///
 /// # Errors
 /// When the file cannot be opened; nothing is logged then. A malformed [`LEVEL_VAR`] is the inner error, and `info`
 /// is used.
-pub(crate) fn start(folder: &Path) -> anyhow::Result<Result<(), String>> {
+pub fn start(folder: &Path, file: &str) -> Result<Result<(), String>, LogError> {
     let asked = std::env::var(LEVEL_VAR).ok().filter(|level| !level.is_empty());
     let (level, complaint) = match asked.as_deref().map(str::parse::<LevelFilter>) {
         None => (LevelFilter::INFO, Ok(())),
@@ -31,8 +30,9 @@ pub(crate) fn start(folder: &Path) -> anyhow::Result<Result<(), String>> {
             (LevelFilter::INFO, Err(format!("the variable {LEVEL_VAR} is ignored: it names no level")))
         }
     };
-    larder_glue::private::ensure_folder(folder)?;
-    let file = Rotating::open(folder.join(FILE), LIMIT)?;
+    crate::private::ensure_folder(folder)?;
+    let path = folder.join(file);
+    let file = Rotating::open(path.clone(), LIMIT).map_err(|source| LogError::Open { path, source })?;
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_ansi(false)
@@ -43,6 +43,22 @@ pub(crate) fn start(folder: &Path) -> anyhow::Result<Result<(), String>> {
     let _ = tracing::subscriber::set_global_default(subscriber);
     std::panic::set_hook(Box::new(|info| tracing::error!("{info}")));
     Ok(complaint)
+}
+
+/// There is no log.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// Its folder cannot be made, or is not this user's alone.
+    #[error(transparent)]
+    Folder(#[from] PrivateError),
+    /// The file cannot be opened.
+    #[error("failed to open the log {}", .path.display())]
+    Open {
+        /// The log.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
 }
 
 /// A file that is put aside when it is full.
@@ -95,7 +111,7 @@ mod tests {
     #[test]
     fn a_full_log_is_put_aside_and_only_one_old_one_is_kept() {
         let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join(FILE);
+        let path = folder.path().join("larderd.log");
         let mut log = Rotating::open(path.clone(), 8).expect("opened");
         for line in ["first...\n", "second..\n", "third...\n"] {
             log.write_all(line.as_bytes()).expect("written");

@@ -57,6 +57,23 @@ fn an_unknown_lane_is_refused() {
 }
 
 #[test]
+fn sockets_that_do_not_fit_cost_one_line_and_the_compiler_runs() {
+    let sandbox = Sandbox::new();
+    sandbox.write("x.c", "int x;\n");
+    let long = sandbox.root().join("a/folder/whose/path/leaves/no/room/for/a/socket");
+    std::fs::create_dir_all(&long).expect("our own folder");
+    let mut complaints = String::new();
+    for _ in 0..2 {
+        let output = sandbox.larder(ARGV).env("XDG_RUNTIME_DIR", &long).output().expect("larder starts");
+        assert!(output.status.success());
+        complaints.push_str(&String::from_utf8_lossy(&output.stderr));
+        std::fs::remove_file(sandbox.work().join("x.o")).expect("the compiler has run");
+    }
+    assert_eq!(complaints.lines().count(), 1, "{complaints}");
+    assert!(complaints.contains("socket"), "{complaints}");
+}
+
+#[test]
 fn an_undecodable_request_gets_a_typed_failure() {
     use larder_proto::v1::{CompileReply, ControlReply, compile_reply, control_reply};
     use prost::Message as _;

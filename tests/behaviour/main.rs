@@ -2,10 +2,12 @@
 
 mod bad_input;
 mod brokers;
+mod build_systems;
 mod commands;
 mod compile_c;
 mod crashes;
 mod first_client;
+mod lifecycle;
 mod page;
 mod registration;
 mod stock_brokers;

@@ -43,6 +43,27 @@ fn another_host_name_and_another_site_get_nothing() {
 }
 
 #[test]
+fn another_user_of_this_machine_gets_no_page() {
+    use std::os::unix::process::CommandExt as _;
+    if !rustix::process::geteuid().is_root() {
+        // Only root can play another user.
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let page = page(&sandbox);
+    let port = page.trim_end_matches('/').rsplit(':').next().expect("a port").to_owned();
+    let ask = |uid: u32| {
+        let request = format!("GET /health HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\n\\r\\n");
+        let script = format!("exec 3<>/dev/tcp/127.0.0.1/{port}; printf '{request}' >&3; cat <&3");
+        let mut bash = sandbox.command("bash");
+        let output = bash.current_dir("/").args(["-c", &script]).uid(uid).output().expect("bash starts");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert!(ask(0).starts_with("HTTP/1.1 200"), "this user is answered");
+    assert_eq!(ask(65534), "", "another one is not");
+}
+
+#[test]
 fn the_page_is_seen_in_a_browser_with_this_daemons_figures() {
     let sandbox = Sandbox::new();
     let page = page(&sandbox);

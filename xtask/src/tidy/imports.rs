@@ -30,9 +30,9 @@ const TABLE: [(&str, &[&str]); 14] = [
             "larder-dashboard",
         ],
     ),
-    ("larder-host", &["larder-glue", "larder-loopback", "larder-proto", "larder-tests"]),
     ("larder-client", &["larder-glue", "larder-proto", "larder-servicedef"]),
     ("larder-tests", &["larder-glue", "larder-proto", "larder-client"]),
+    ("larder-host", &["larder-glue", "larder-loopback", "larder-proto", "larder-tests"]),
     ("xtask", &[]),
 ];
 

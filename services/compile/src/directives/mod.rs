@@ -70,10 +70,7 @@ fn scan_logical(text: &[u8], found: &mut Directives) {
                 line_is_fresh = false;
             }
             b'.' => {
-                let rest = &text[at..];
-                found.assembler_input |= rest.starts_with(b".incbin")
-                    || rest.starts_with(b".include")
-                    || asm && rest.starts_with(b".inc\"");
+                found.assembler_input |= reads_a_file(text, at) || asm && text[at..].starts_with(b".inc\"");
                 line_is_fresh = false;
             }
             b'*' if text.get(at + 1) == Some(&b'/') => {
@@ -99,6 +96,22 @@ fn scan_logical(text: &[u8], found: &mut Directives) {
 
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\x0b' | b'\x0c' | b'\0')
+}
+
+/// Whether `.incbin` or `.include` stands at `at` as it can in assembly, within a string: not as the member of a
+/// structure, which has a name or a bracket before it or an operator behind it.
+fn reads_a_file(text: &[u8], at: usize) -> bool {
+    let rest = &text[at..];
+    let Some(after) = [&b".incbin"[..], b".include"].iter().find_map(|word| rest.strip_prefix(*word)) else {
+        return false;
+    };
+    let word = text[..at].iter().rev().take_while(|byte| is_word(**byte)).count();
+    let before = at.checked_sub(word + 1).map(|at| text[at]);
+    // `\n.include`: the letter belongs to the escape.
+    let of_a_value = if word > 0 { before != Some(b'\\') } else { matches!(before, Some(b')' | b']')) };
+    let operator =
+        after.iter().find(|byte| !is_blank(**byte)).is_some_and(|byte| b"=,);.-+*/&|?:[](}".contains(byte));
+    !of_a_value && !operator && !after.first().is_some_and(|byte| is_word(*byte))
 }
 
 /// Reads what follows the `#` that begins a directive.

@@ -102,6 +102,22 @@ fn time_macros_are_found_also_in_two_pieces() {
 
 #[test]
 fn assembly_that_reads_files_is_found() {
+    for text in [
+        "asm(\"nop\\n.include \\\"x\\\"\");",
+        "asm(\"nop\\n\\t.incbin\\t\\\"x\\\"\");",
+        "asm(\"l:.include\" FILE);",
+        "asm(\"\\012.include \\\"x\\\"\");",
+    ] {
+        assert!(scan(text.as_bytes()).assembler_input, "{text:?}");
+    }
+    for text in [
+        "a.include = b;",
+        "f(a().include, b[1].incbin)",
+        "struct s s = { .include = 1, .incbin=2 };",
+        "a.include_depth",
+    ] {
+        assert!(!scan(text.as_bytes()).assembler_input, "{text:?}");
+    }
     for text in
         ["asm(\".incbin \\\"x\\\"\");", "asm(\".include \\\"x\\\"\");", "asm(\".inc\" \"bin \\\"x\\\"\");"]
     {

@@ -110,6 +110,27 @@ fn warnings_are_replayed_and_errors_are_the_compilers() {
 }
 
 #[test]
+fn on_a_terminal_the_compilers_colours_are_shown_and_replayed() {
+    let sandbox = Sandbox::new();
+    sandbox.write_settled("w.c", "int f(void) { int unused; return 1 + \"a\"; }\n");
+    let larder = larder_tests::program("larder");
+    // `script` gives what it runs a terminal.
+    let on_terminal = |launcher: &str| {
+        let line = format!("{launcher} gcc -Wall -c w.c -o w.o");
+        let output = sandbox.command("script").args(["-qec", &line, "/dev/null"]).output();
+        let output = output.expect("script is part of every Linux");
+        assert!(output.status.success());
+        output.stdout
+    };
+    let alone = on_terminal("");
+    assert!(alone.windows(2).any(|pair| pair == b"\x1b["), "the compiler uses colours");
+    for reason in ["first_seen", "direct_hit"] {
+        assert_eq!(on_terminal(&larder.display().to_string()), alone);
+        assert_eq!(sandbox.last_reason(), reason);
+    }
+}
+
+#[test]
 fn what_cannot_be_cached_is_run_and_named() {
     let sandbox = Sandbox::new();
     hello(&sandbox);

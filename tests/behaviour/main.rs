@@ -7,6 +7,7 @@ mod commands;
 mod compile_c;
 mod crashes;
 mod first_client;
+mod full_disk;
 mod lifecycle;
 mod page;
 mod registration;

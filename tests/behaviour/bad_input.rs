@@ -189,3 +189,56 @@ fn a_cache_folder_that_is_not_writable_costs_the_build_nothing() {
     let warnings = status["warnings"].to_string();
     assert!(warnings.contains(sandbox.root().join("c").to_str().expect("plain")), "{warnings}");
 }
+
+/// What the daemon at `endpoint` answers to a ping, as whoever runs this.
+fn answer_to_ping(endpoint: &std::ffi::OsStr) -> Vec<u8> {
+    use larder_proto::v1::{ControlRequest, Ping, control_request};
+    use prost::Message as _;
+    let ping = ControlRequest {
+        protocol: larder_proto::PROTOCOL_VERSION,
+        request: Some(control_request::Request::Ping(Ping {})),
+        ..ControlRequest::default()
+    };
+    let frame = Frame::request(larder_proto::lane::CONTROL.0, ping.encode_to_vec()).with_request_id(1);
+    let mut stream = UnixStream::connect(endpoint).expect("the way there is open");
+    let _ = stream.write_all(&encode_framed(&frame).expect("small"));
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
+    let mut answer = vec![0; 4096];
+    let count = stream.read(&mut answer).unwrap_or(0);
+    answer.truncate(count);
+    answer
+}
+
+#[test]
+fn another_user_who_reaches_the_socket_is_turned_away() {
+    use std::os::unix::process::CommandExt as _;
+    const ENDPOINT: &str = "LARDER_TEST_ENDPOINT";
+    if let Some(endpoint) = std::env::var_os(ENDPOINT) {
+        assert_eq!(answer_to_ping(&endpoint), b"");
+        return;
+    }
+    if !rustix::process::geteuid().is_root() {
+        // Only root can play another user.
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let endpoint = sandbox.start()["endpoint"].as_str().expect("a path").to_owned();
+    assert!(!answer_to_ping(endpoint.as_ref()).is_empty(), "this user is answered");
+    // Folders and socket are closed to others; even if they were not, the daemon asks who is there.
+    let open = |path: &std::path::Path| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).expect("ours");
+    };
+    std::path::Path::new(&endpoint)
+        .ancestors()
+        .take_while(|path| path.starts_with(sandbox.root()))
+        .for_each(open);
+    // Where this test's program lies need not be open to that user.
+    let copy = sandbox.root().join("test");
+    std::fs::copy(std::env::current_exe().expect("a path"), &copy).expect("room");
+    let mut other = sandbox.command(&copy);
+    other.args(["--exact", "bad_input::another_user_who_reaches_the_socket_is_turned_away"]);
+    let output =
+        other.env(ENDPOINT, &endpoint).current_dir("/").uid(65534).output().expect("this test starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}

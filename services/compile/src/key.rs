@@ -31,7 +31,7 @@ pub(crate) fn without_content(parts: Parts<'_>) -> Hasher {
     hasher.field("driver", &parts.driver.0);
     hasher.field("toolset", &parts.toolset.0);
     hasher.field("family", family(parts.family));
-    hasher.field("language", language(invocation.language));
+    hasher.field("language", language(invocation.language).as_bytes());
     let lists = [
         ("argument", &invocation.key_args),
         ("folder", &invocation.search.folders),
@@ -93,9 +93,11 @@ fn family(family: Family) -> &'static [u8] {
     }
 }
 
-fn language(language: Language) -> &'static [u8] {
+/// The language as `-x` names it.
+pub(crate) fn language(language: Language) -> &'static str {
     match language {
-        Language::C => b"c",
+        Language::C => "c",
+        Language::Cxx => "c++",
     }
 }
 

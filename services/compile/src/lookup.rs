@@ -61,7 +61,7 @@ impl Core {
             Some(known) => known?,
             None => self.blocking(call, |core, call| core.compilers.driver(call)).await?,
         };
-        let invocation = args::parse(driver.family, &call.args)?;
+        let invocation = args::parse(driver.dialect, &call.args)?;
         draft.parsed(&invocation);
         let invocation = Arc::new(invocation);
         refuse(&invocation)?;
@@ -79,7 +79,7 @@ impl Core {
         let parts = Parts {
             driver: driver.key,
             toolset: toolset.key,
-            family: driver.family,
+            family: driver.dialect.family,
             call,
             invocation: &invocation,
         };

@@ -148,7 +148,7 @@ impl Core {
             cwd,
             fingerprints: &self.fingerprints,
             absence: &self.absence,
-            family: prepared.driver.family,
+            family: prepared.driver.dialect.family,
             search: &invocation.search,
             tool_folders: &prepared.toolset.folders,
             output_folders: &output_folders,

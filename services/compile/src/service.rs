@@ -116,7 +116,7 @@ impl Compile {
         let core = &self.0;
         let call = Arc::clone(&prepared.call);
         let invocation = Arc::clone(&prepared.invocation);
-        let (family, base) = (prepared.driver.family, prepared.base);
+        let (family, base) = (prepared.driver.dialect.family, prepared.base);
         let mut run = Run {
             outcome: why.reason.outcome().id().to_owned(),
             reason: why.reason.id().to_owned(),

@@ -61,7 +61,11 @@ impl Core {
     pub(crate) fn new(context: Context, store: Arc<Store>, fingerprints: Arc<Fingerprints>) -> Self {
         let started = context.clock.unix_ns();
         Self {
-            compilers: Compilers::new(Arc::clone(&fingerprints), Arc::clone(&context.clock)),
+            compilers: Compilers::new(
+                Arc::clone(&fingerprints),
+                Arc::clone(&context.clock),
+                context.tmp.clone(),
+            ),
             absence: Absence::new(Arc::clone(&context.clock)),
             texts: Texts::default(),
             seen: Seen::default(),

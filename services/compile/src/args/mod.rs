@@ -22,11 +22,29 @@ pub enum Family {
     Clang,
 }
 
+/// How a driver reads its command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Dialect {
+    /// Whose conventions it follows.
+    pub family: Family,
+    /// It takes C sources for C++, as `g++` and `clang++` do.
+    pub cxx: bool,
+}
+
+impl From<Family> for Dialect {
+    /// The family's C driver.
+    fn from(family: Family) -> Self {
+        Self { family, cxx: false }
+    }
+}
+
 /// Language of the source, as the driver decides it from `-x` and the file name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Language {
     /// C, to be preprocessed.
     C,
+    /// C++, to be preprocessed.
+    Cxx,
 }
 
 /// A call that compiles one source to one object, taken apart.

@@ -4,23 +4,24 @@ use larder_service::Reason;
 
 use super::table::Use;
 use super::words::{What, Word, words};
-use super::{Depfile, Family, Invocation, Language, Refusal, Search};
+use super::{Depfile, Dialect, Invocation, Language, Refusal, Search};
 
 /// Takes a call apart. `args` are without `argv[0]`.
 ///
 /// # Errors
 /// The reason why the call cannot be cached.
-pub fn parse(family: Family, args: &[Vec<u8>]) -> Result<Invocation, Refusal> {
+pub fn parse(dialect: impl Into<Dialect>, args: &[Vec<u8>]) -> Result<Invocation, Refusal> {
+    let dialect = dialect.into();
     // A question, a link or a preprocessor run is none of the cache's business, whatever else it says; only a response
     // file can hold what makes it a compile.
     if !args.iter().any(|arg| arg == b"-c" || arg.starts_with(b"@")) {
         return Err(Refusal { reason: Reason::NotACompile, detail: String::new() });
     }
     let mut draft = Draft::default();
-    for word in words(family, args)? {
+    for word in words(dialect.family, args)? {
         draft.take(&word)?;
     }
-    draft.finish()
+    draft.finish(dialect)
 }
 
 #[derive(Default)]
@@ -71,6 +72,7 @@ impl Draft {
             Use::Language => {
                 self.language = match value {
                     b"c" => Some(Language::C),
+                    b"c++" => Some(Language::Cxx),
                     b"none" => None,
                     _ => return Err(word.refused(Reason::SourceKindUnknown)),
                 };
@@ -125,7 +127,7 @@ impl Draft {
         Ok(())
     }
 
-    fn finish(self) -> Result<Invocation, Refusal> {
+    fn finish(self, dialect: Dialect) -> Result<Invocation, Refusal> {
         let refused = |reason, detail: &[u8]| {
             Err(Refusal { reason, detail: String::from_utf8_lossy(detail).into_owned() })
         };
@@ -137,7 +139,7 @@ impl Draft {
             [(source, language)] => (source, *language),
             [_, (second, _), ..] => return refused(Reason::SeveralSources, second),
         };
-        let Some(language) = language.or_else(|| by_suffix(source)) else {
+        let Some(language) = language.or_else(|| by_suffix(source, dialect)) else {
             return refused(Reason::SourceKindUnknown, source);
         };
         let Some(object) = self.object.or_else(|| derived_object(source)) else {
@@ -174,9 +176,16 @@ fn put_once(slot: &mut Option<Vec<u8>>, value: &[u8]) -> Option<()> {
     (!value.is_empty() && slot.is_none()).then(|| *slot = Some(value.to_vec()))
 }
 
-fn by_suffix(source: &[u8]) -> Option<Language> {
+/// The language that both families' drivers take a source for by its name.
+fn by_suffix(source: &[u8], dialect: Dialect) -> Option<Language> {
     let (stem, suffix) = split_suffix(base_name(source))?;
-    (suffix == b"c" && !stem.is_empty()).then_some(Language::C)
+    match suffix {
+        _ if stem.is_empty() => None,
+        b"c" if dialect.cxx => Some(Language::Cxx),
+        b"c" => Some(Language::C),
+        b"C" | b"cc" | b"cp" | b"cxx" | b"cpp" | b"CPP" | b"c++" => Some(Language::Cxx),
+        _ => None,
+    }
 }
 
 fn base_name(path: &[u8]) -> &[u8] {

@@ -117,11 +117,12 @@ fn what_cannot_be_cached_is_named() {
         ("-E -c x.c", NotACompile, "-E"),
         ("-c", NotACompile, ""),
         ("-c a.c b.c", SeveralSources, "b.c"),
-        ("-c x.cc", SourceKindUnknown, "x.cc"),
+        ("-c x.m", SourceKindUnknown, "x.m"),
+        ("-c x.ii", SourceKindUnknown, "x.ii"),
         ("-c x.i", SourceKindUnknown, "x.i"),
         ("-c x.h", SourceKindUnknown, "x.h"),
         ("-c .c", SourceKindUnknown, ".c"),
-        ("-x c++ -c x.c", SourceKindUnknown, "-x"),
+        ("-x objective-c -c x.c", SourceKindUnknown, "-x"),
         ("-c -", SourceFromStdin, "-"),
         ("@list", ResponseFile, "@list"),
         ("-c @list", ResponseFile, "@list"),
@@ -154,6 +155,22 @@ fn a_language_holds_for_the_sources_behind_it() {
     assert_eq!(parsed("-xc -c x").object, b"x.o");
     assert_eq!(refusal(Family::Gcc, "-c x.weird -x c").0, Reason::SourceKindUnknown);
     assert_eq!(refusal(Family::Gcc, "-x c -x none -c x.weird").0, Reason::SourceKindUnknown);
+}
+
+#[test]
+fn a_source_is_of_the_language_that_its_name_and_the_driver_say() {
+    let language = |cxx: bool, text: &str| {
+        parse(Dialect { family: Family::Gcc, cxx }, &args(text)).map(|call| call.language).ok()
+    };
+    for name in ["x.C", "x.cc", "x.cp", "x.cxx", "x.cpp", "x.CPP", "x.c++"] {
+        assert_eq!(language(false, &format!("-c {name}")), Some(Language::Cxx), "{name}");
+    }
+    assert_eq!(language(false, "-c x.c"), Some(Language::C));
+    assert_eq!(language(true, "-c x.c"), Some(Language::Cxx));
+    assert_eq!(language(true, "-x c -c x.c"), Some(Language::C));
+    assert_eq!(language(false, "-x c++ -c x.c"), Some(Language::Cxx));
+    assert_eq!(language(true, "-c x.h"), None);
+    assert_eq!(parsed("-c dir/x.c++").object, b"x.o");
 }
 
 #[test]

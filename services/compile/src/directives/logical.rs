@@ -80,10 +80,15 @@ pub(super) fn last_word(text: &[u8]) -> &[u8] {
     &trimmed[trimmed.len() - length..]
 }
 
-/// Whether what follows `before` may stand in a directive: one begins on its line, or a comment ends there.
+/// Whether what follows `before` may stand in a directive: one begins on its line, or a comment ends there. Behind
+/// `//` there is only text.
 pub(super) fn may_be_in_directive(before: &[u8]) -> bool {
     let start = before.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')).map_or(0, |at| at + 1);
     let line = &before[start..];
+    let comment = line.windows(2).position(|window| window == b"//");
+    if comment.is_some_and(|at| !line[..at].contains(&b'"') && !line[..at].contains(&b'\'')) {
+        return false;
+    }
     has(line, b"#") || has(line, b"%:") || has(line, b"*/")
 }
 

@@ -48,6 +48,7 @@ fn what_only_the_preprocessor_knows_is_told() {
         "#if __has_include(HEADER)\n",
         "#define HAS(x) __has_include(x)\n",
         "#define HAS __has_include\n",
+        "#define HAS F(\"//\", __has_include)\n",
         "#if 1 /* c\n c */ && F(__has_include)\n",
         "#include \"a\\b.h\"\n",
         "#pragma GCC dependency \"a.h\"\n",
@@ -70,6 +71,7 @@ fn tests_for_files_are_found_and_tests_for_the_test_are_not() {
         "#if defined(__has_include) && defined __has_include_next\n",
         "/* see __has_include in the manual */\n",
         " * __has_include, as\n",
+        "#endif // __has_include\n",
     ] {
         let found = scan(text.as_bytes());
         assert_eq!(found, Directives::default(), "{text:?}");

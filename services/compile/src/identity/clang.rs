@@ -34,7 +34,7 @@ pub(super) fn toolset(collector: &mut Collector<'_>, asked: Asked<'_>) -> Result
             collector.folder(&folder.join("..").join(libraries).join("gcc-cross"));
         }
     }
-    let listing = asked.ask(&["-x", "c", "-E", "-v", "-"])?;
+    let listing = asked.listing()?;
     let verbose = Verbose::read(&listing.stderr);
     if !listing.succeeded || !verbose.complete {
         return Err(asked.failed());

@@ -1,5 +1,6 @@
 //! Identifies the program that the client would run.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use larder_service::{Clock, Hasher, Reason};
@@ -7,8 +8,8 @@ use larder_service::{Clock, Hasher, Reason};
 use super::Driver;
 use super::loader::add_program;
 use super::premises::Collector;
-use super::probe::Probe;
-use crate::args::{Family, Refusal};
+use super::probe::{Answer, Probe};
+use crate::args::{Dialect, Family, Refusal};
 use crate::call::Call;
 use crate::paths;
 
@@ -48,6 +49,7 @@ pub(super) fn identify(
     collector: &mut Collector<'_>,
     call: &Call,
     cwd: &Path,
+    tmp: &Path,
     clock: &dyn Clock,
 ) -> Result<Driver, Refusal> {
     let unknown = || Refusal { reason: Reason::CompilerUnknown, detail: paths::path_text(&call.tool) };
@@ -61,21 +63,41 @@ pub(super) fn identify(
     hasher.field("tool", &paths::into_bytes(call.tool.clone()));
     hasher.field("name", &call.tool_name);
     add_program(collector, &mut hasher, &program, &call.env, clock)?;
-    let args = ["-dM", "-E", "-x", "c", "/dev/null"].map(str::as_bytes).to_vec();
-    let probe = Probe { program: &call.tool, argv0: &call.tool_name, args, env: &call.env, cwd };
-    let answer = probe.ask(clock)?;
+    let answer = macros(call, cwd, tmp, clock)?;
     let family = family(&answer.stdout).filter(|_| answer.succeeded).ok_or_else(unknown)?;
-    Ok(Driver { key: hasher.finish_key(), family })
+    Ok(Driver {
+        key: hasher.finish_key(),
+        dialect: Dialect { family, cxx: defines(&answer.stdout, "__cplusplus") },
+    })
+}
+
+/// The macros that the driver predefines for a C source by its name alone: whether it takes that for C++ is its own
+/// affair.
+fn macros(call: &Call, cwd: &Path, tmp: &Path, clock: &dyn Clock) -> Result<Answer, Refusal> {
+    // Should two ever meet in one name, one of the two fails, and is asked again later.
+    let source = tmp.join(format!("language-{:x}.c", clock.unix_ns()));
+    std::fs::write(&source, "").map_err(|error| {
+        tracing::warn!(path = %source.display(), %error, "failed to write a file to ask a compiler about");
+        Refusal { reason: Reason::ProbeFailed, detail: paths::path_text(&call.tool) }
+    })?;
+    let args = vec![&b"-dM"[..], b"-E", source.as_os_str().as_bytes()];
+    let probe = Probe { program: &call.tool, argv0: &call.tool_name, args, env: &call.env, cwd };
+    let answer = probe.ask(clock);
+    let _ = std::fs::remove_file(&source);
+    answer
+}
+
+/// Whether the listing `macros` defines `name`.
+fn defines(macros: &[u8], name: &str) -> bool {
+    macros.split(|byte| *byte == b'\n').any(|line| {
+        let mut words = line.split(|byte| *byte == b' ');
+        words.next() == Some(b"#define") && words.next() == Some(name.as_bytes())
+    })
 }
 
 /// The family whose macros are predefined. `None` for every other compiler.
 fn family(macros: &[u8]) -> Option<Family> {
-    let defines = |name: &str| {
-        macros.split(|byte| *byte == b'\n').any(|line| {
-            let mut words = line.split(|byte| *byte == b' ');
-            words.next() == Some(b"#define") && words.next() == Some(name.as_bytes())
-        })
-    };
+    let defines = |name: &str| defines(macros, name);
     if FOREIGN_MACROS.iter().any(|name| defines(name)) {
         None
     } else if defines("__clang__") {

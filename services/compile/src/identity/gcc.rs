@@ -8,7 +8,7 @@ use super::loader::add_program;
 use super::premises::Collector;
 use super::verbose::Verbose;
 use super::{Asked, Toolset};
-use crate::args::Refusal;
+use crate::args::{Language, Refusal};
 use crate::paths;
 
 pub(super) fn toolset(collector: &mut Collector<'_>, asked: Asked<'_>) -> Result<Toolset, Refusal> {
@@ -16,14 +16,18 @@ pub(super) fn toolset(collector: &mut Collector<'_>, asked: Asked<'_>) -> Result
     let dirs = asked.ask(&["-print-search-dirs"])?;
     let (programs, libraries) =
         search_dirs(&dirs.stdout).filter(|_| dirs.succeeded).ok_or_else(|| asked.failed())?;
-    for name in ["cc1", "as"] {
+    let compiler = match asked.language {
+        Language::C => "cc1",
+        Language::Cxx => "cc1plus",
+    };
+    for name in [compiler, "as"] {
         let program = program(collector, asked, &programs, name)?;
         add_program(collector, &mut hasher, &program, &asked.call.env, asked.clock)?;
     }
     for folder in libraries.iter().chain(&programs) {
         specs(collector, &mut hasher, &asked.cwd.join(folder).join("specs"))?;
     }
-    let listing = asked.ask(&["-x", "c", "-E", "-v", "-"])?;
+    let listing = asked.listing()?;
     let verbose = Verbose::read(&listing.stderr);
     if !listing.succeeded || !verbose.complete {
         return Err(asked.failed());

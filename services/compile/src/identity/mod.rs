@@ -14,7 +14,7 @@ mod premises;
 mod probe;
 mod verbose;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,9 +23,9 @@ use larder_service::{Clock, Hasher, Key, Reason};
 
 use self::memo::Memo;
 use self::premises::{Collector, Premises};
-use crate::args::{Family, Invocation, Refusal};
+use crate::args::{Dialect, Family, Invocation, Language, Refusal};
 use crate::call::Call;
-use crate::paths;
+use crate::{key, paths};
 
 /// How long a failed probe is not repeated.
 const FAILURE_LASTS: Duration = Duration::from_secs(30);
@@ -34,7 +34,7 @@ const FAILURE_LASTS: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Driver {
     pub(crate) key: Key,
-    pub(crate) family: Family,
+    pub(crate) dialect: Dialect,
 }
 
 /// What a driver uses under given options.
@@ -49,13 +49,15 @@ pub(crate) struct Toolset {
 pub(crate) struct Compilers {
     fingerprints: Arc<Fingerprints>,
     clock: Arc<dyn Clock>,
+    /// Where a file may be put that a driver is asked about.
+    tmp: PathBuf,
     drivers: Memo<Driver>,
     toolsets: Memo<Toolset>,
 }
 
 impl Compilers {
-    pub(crate) fn new(fingerprints: Arc<Fingerprints>, clock: Arc<dyn Clock>) -> Self {
-        Self { fingerprints, clock, drivers: Memo::default(), toolsets: Memo::default() }
+    pub(crate) fn new(fingerprints: Arc<Fingerprints>, clock: Arc<dyn Clock>, tmp: PathBuf) -> Self {
+        Self { fingerprints, clock, tmp, drivers: Memo::default(), toolsets: Memo::default() }
     }
 
     /// The driver of `call`, if it is known and unchanged. Asks nobody.
@@ -67,7 +69,7 @@ impl Compilers {
     pub(crate) fn driver(&self, call: &Call) -> Result<Arc<Driver>, Refusal> {
         self.drivers.get(driver_question(call), &self.fingerprints, self.clock.monotonic_ns(), || {
             let mut collector = Collector::new(&self.fingerprints, &*self.clock);
-            let found = driver::identify(&mut collector, call, folder_of(call), &*self.clock);
+            let found = driver::identify(&mut collector, call, folder_of(call), &self.tmp, &*self.clock);
             self.answer(found, collector)
         })
     }
@@ -80,7 +82,7 @@ impl Compilers {
         invocation: &Invocation,
     ) -> Option<Result<Arc<Toolset>, Refusal>> {
         let options = options(invocation);
-        let question = toolset_question(driver, call, &options, cwd(call, &options));
+        let question = toolset_question(driver, call, invocation.language, &options, cwd(call, &options));
         self.toolsets.known(&question, &self.fingerprints, self.clock.monotonic_ns())
     }
 
@@ -93,11 +95,12 @@ impl Compilers {
     ) -> Result<Arc<Toolset>, Refusal> {
         let options = options(invocation);
         let cwd = cwd(call, &options);
-        let question = toolset_question(driver, call, &options, cwd);
+        let question = toolset_question(driver, call, invocation.language, &options, cwd);
         self.toolsets.get(question, &self.fingerprints, self.clock.monotonic_ns(), || {
             let mut collector = Collector::new(&self.fingerprints, &*self.clock);
-            let asked = Asked { call, options: &options, cwd, clock: &*self.clock };
-            let found = match driver.family {
+            let language = invocation.language;
+            let asked = Asked { call, language, options: &options, cwd, clock: &*self.clock };
+            let found = match driver.dialect.family {
                 Family::Gcc => gcc::toolset(&mut collector, asked),
                 Family::Clang => clang::toolset(&mut collector, asked),
             };
@@ -121,6 +124,7 @@ impl Compilers {
 #[derive(Clone, Copy)]
 struct Asked<'a> {
     call: &'a Call,
+    language: Language,
     options: &'a [&'a [u8]],
     cwd: &'a Path,
     clock: &'a dyn Clock,
@@ -138,6 +142,11 @@ impl Asked<'_> {
             cwd: self.cwd,
         }
         .ask(self.clock)
+    }
+
+    /// Asks for the search folders, which only preprocessing lists.
+    fn listing(&self) -> Result<probe::Answer, Refusal> {
+        self.ask(&["-x", key::language(self.language), "-E", "-v", "-"])
     }
 
     fn failed(&self) -> Refusal {
@@ -173,9 +182,10 @@ fn driver_question(call: &Call) -> Key {
     hasher.finish_key()
 }
 
-fn toolset_question(driver: &Driver, call: &Call, options: &[&[u8]], cwd: &Path) -> Key {
+fn toolset_question(driver: &Driver, call: &Call, language: Language, options: &[&[u8]], cwd: &Path) -> Key {
     let mut hasher = Hasher::key("toolset question");
     hasher.field("driver", &driver.key.0);
+    hasher.field("language", key::language(language).as_bytes());
     hasher.field("cwd", &paths::into_bytes(cwd.to_owned()));
     for option in options {
         hasher.field("option", option);

@@ -4,6 +4,7 @@
 
 mod sandbox;
 
+mod cxx;
 mod identity;
 mod inputs;
 mod leases;

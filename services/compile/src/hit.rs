@@ -28,11 +28,15 @@ impl Core {
         };
         let mut outputs = Vec::with_capacity(known.result.outputs.len());
         for output in &known.result.outputs {
-            let (path, style) = match (output.name.as_str(), &invocation.depfile) {
-                (OBJECT, _) => (&invocation.object, WriteStyle::Replace),
-                (DEPFILE, Some(depfile)) => (&depfile.path, WriteStyle::Rewrite),
-                _ => return Err(gone()),
+            let (path, in_place) = match (output.name.as_str(), &invocation.depfile) {
+                (OBJECT, _) => (&invocation.object, invocation.object_in_place),
+                (DEPFILE, Some(depfile)) => (&depfile.path, true),
+                (name, _) => {
+                    let side = invocation.side.iter().find(|side| side.suffix == name).ok_or_else(gone)?;
+                    (&side.path, side.in_place)
+                }
             };
+            let style = if in_place { WriteStyle::Rewrite } else { WriteStyle::Replace };
             let mut file = OutputFile {
                 path: path.clone(),
                 size: output.digest.size,
@@ -49,8 +53,7 @@ impl Core {
             }
             outputs.push(file);
         }
-        let expected = 1 + usize::from(invocation.depfile.is_some());
-        if outputs.len() != expected {
+        if outputs.len() != invocation.outputs().count() {
             return Err(gone());
         }
         Ok(Hit {

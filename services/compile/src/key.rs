@@ -44,9 +44,11 @@ pub(crate) fn without_content(parts: Parts<'_>) -> Hasher {
         }
     }
     hasher.field("source", &invocation.source);
-    if let Some(depfile) = &invocation.depfile {
-        // The dependency file names the object, and some drivers name other outputs after either.
+    if invocation.depfile.is_some() || !invocation.side.is_empty() {
+        // The dependency file names the object, and the object names what stands beside it.
         hasher.field("object", &invocation.object);
+    }
+    if let Some(depfile) = &invocation.depfile {
         hasher.field("depfile", &depfile.path);
         hasher.field("system", &[u8::from(depfile.system_headers)]);
     }
@@ -128,7 +130,9 @@ mod tests {
             language: Language::C,
             source: b"a.c".into(),
             object: b"a.o".into(),
+            object_in_place: false,
             depfile: None,
+            side: Vec::new(),
             key_args: vec![b"-O2".into()],
             shows_cwd: false,
             shows_command_line: false,

@@ -105,8 +105,7 @@ impl Core {
 
     /// What stands where the outputs go is replaced on a hit, which must not happen to a device or a link.
     fn outputs_are_files(&self, call: &Call, invocation: &Invocation) -> Result<(), Refusal> {
-        let depfile = invocation.depfile.as_ref().map(|depfile| &depfile.path);
-        for output in std::iter::once(&invocation.object).chain(depfile) {
+        for output in invocation.outputs() {
             let path = paths::resolve(&call.cwd, output);
             if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
                 return Err(Refusal { reason: Reason::OutputNotAFile, detail: paths::text(output) });

@@ -55,8 +55,6 @@ impl Core {
         }
         let invocation = &plan.prepared.invocation;
         let cwd = plan.prepared.call.cwd.as_path();
-        let object = paths::resolve(cwd, &invocation.object);
-        let written = Written::at(&object, &invocation.object, started)?;
         let depfile = match &invocation.depfile {
             Some(depfile) => Some(read_written(&paths::resolve(cwd, &depfile.path), &depfile.path, started)?),
             None => None,
@@ -70,13 +68,19 @@ impl Core {
             tracing::warn!(%error, "failed to store an action");
             bare(Reason::StoreFailed)
         };
-        let mut outputs = Vec::with_capacity(2);
+        let mut outputs = Vec::with_capacity(2 + invocation.side.len());
         let mut output = |name: &str, digest: Digest| {
             outputs.push(OutputBlob { name: name.to_owned(), digest, mode: MODE });
         };
-        output(OBJECT, self.store.put_file(&object).map_err(failed)?);
-        if Written::at(&object, &invocation.object, started)? != written {
-            return Err(inputs::about(Reason::InputsChangedMeanwhile, &invocation.object));
+        let written_files = std::iter::once((OBJECT, &invocation.object))
+            .chain(invocation.side.iter().map(|side| (side.suffix, &side.path)));
+        for (name, spelled) in written_files {
+            let path = paths::resolve(cwd, spelled);
+            let written = Written::at(&path, spelled, started)?;
+            output(name, self.store.put_file(&path).map_err(failed)?);
+            if Written::at(&path, spelled, started)? != written {
+                return Err(inputs::about(Reason::InputsChangedMeanwhile, spelled));
+            }
         }
         if let Some(content) = &depfile {
             output(DEPFILE, self.store.put_bytes(content).map_err(failed)?);
@@ -139,11 +143,8 @@ impl Core {
         let cwd = prepared.call.cwd.as_path();
         let reader = inputs::Reader { cwd, fingerprints: &self.fingerprints, texts: &self.texts, started };
         let files = reader.read(listed, &invocation.source, &prepared.source)?;
-        let depfile = invocation.depfile.as_ref().map(|depfile| &depfile.path);
-        let output_folders: Vec<PathBuf> = std::iter::once(&invocation.object)
-            .chain(depfile)
-            .map(|output| paths::resolve(cwd, paths::split(output).0))
-            .collect();
+        let output_folders: Vec<PathBuf> =
+            invocation.outputs().map(|output| paths::resolve(cwd, paths::split(output).0)).collect();
         let places = Places {
             cwd,
             fingerprints: &self.fingerprints,

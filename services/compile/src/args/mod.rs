@@ -54,10 +54,15 @@ pub struct Invocation {
     pub language: Language,
     /// The source, as the caller named it.
     pub source: Vec<u8>,
-    /// The object, as the caller named it or as the driver derives it (`dir/x.c` gives `x.o`).
+    /// The object, or with `-S` the assembly, as the caller named it or as the driver derives it (`dir/x.c` gives
+    /// `x.o`).
     pub object: Vec<u8>,
+    /// The tool writes into an object that is there already, where others replace it.
+    pub object_in_place: bool,
     /// The dependency file the caller asked for.
     pub depfile: Option<Depfile>,
+    /// What is written beside the object.
+    pub side: Vec<Side>,
     /// Everything on the command line that can reach an output or a stream, in order: the fields of the base key.
     pub key_args: Vec<Vec<u8>>,
     /// The working folder can reach an output (debug information, for example).
@@ -68,6 +73,15 @@ pub struct Invocation {
     pub search: Search,
 }
 
+impl Invocation {
+    /// Paths of everything the call writes, the object first.
+    pub fn outputs(&self) -> impl Iterator<Item = &[u8]> {
+        let depfile = self.depfile.iter().map(|depfile| depfile.path.as_slice());
+        let side = self.side.iter().map(|side| side.path.as_slice());
+        std::iter::once(self.object.as_slice()).chain(depfile).chain(side)
+    }
+}
+
 /// The dependency file that a call writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Depfile {
@@ -75,6 +89,17 @@ pub struct Depfile {
     pub path: Vec<u8>,
     /// It names the headers of system folders too (`-MD`); otherwise it does not (`-MMD`).
     pub system_headers: bool,
+}
+
+/// A file that some option makes a compiler write beside the object, with another suffix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Side {
+    /// Its suffix, which says what it is: `su`, `ci`, `dwo`.
+    pub suffix: &'static str,
+    /// As the driver derives it from the object.
+    pub path: Vec<u8>,
+    /// The tool writes into one that is there already, where others replace it.
+    pub in_place: bool,
 }
 
 /// The parts of the header search that come from the command line.

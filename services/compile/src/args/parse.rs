@@ -4,7 +4,7 @@ use larder_service::Reason;
 
 use super::table::Use;
 use super::words::{What, Word, words};
-use super::{Depfile, Dialect, Invocation, Language, Refusal, Search};
+use super::{Depfile, Dialect, Family, Invocation, Language, Refusal, Search, Side};
 
 /// Takes a call apart. `args` are without `argv[0]`.
 ///
@@ -14,7 +14,7 @@ pub fn parse(dialect: impl Into<Dialect>, args: &[Vec<u8>]) -> Result<Invocation
     let dialect = dialect.into();
     // A question, a link or a preprocessor run is none of the cache's business, whatever else it says; only a response
     // file can hold what makes it a compile.
-    if !args.iter().any(|arg| arg == b"-c" || arg.starts_with(b"@")) {
+    if !args.iter().any(|arg| arg == b"-c" || arg == b"-S" || arg.starts_with(b"@")) {
         return Err(Refusal { reason: Reason::NotACompile, detail: String::new() });
     }
     let mut draft = Draft::default();
@@ -30,7 +30,9 @@ struct Draft {
     language: Option<Language>,
     sources: Vec<(Vec<u8>, Option<Language>)>,
     object: Option<Vec<u8>>,
-    compile: bool,
+    /// The suffix of what is compiled to.
+    compile: Option<&'static str>,
+    side: Vec<&'static str>,
     /// A dependency file is asked for; with the headers of system folders.
     depend: Option<bool>,
     depfile: Option<Vec<u8>>,
@@ -58,9 +60,17 @@ impl Draft {
         let twice = || word.refused(Reason::OptionUncacheable);
         match what {
             Use::Refuse(reason) => return Err(word.refused(reason)),
-            Use::Compile => {
-                self.compile = true;
-                return Ok(());
+            Use::Compile(suffix) => {
+                // Which of the two holds differs between drivers.
+                if self.compile.replace(suffix).is_some_and(|before| before != suffix) {
+                    return Err(word.refused(Reason::OptionUncacheable));
+                }
+            }
+            Use::Side(suffix) => self.add_side(suffix),
+            Use::SplitDebug => {
+                self.shows_cwd = true;
+                self.search.probe_args.extend_from_slice(word.args);
+                self.add_side("dwo");
             }
             Use::Object => {
                 if value == b"-" {
@@ -127,13 +137,17 @@ impl Draft {
         Ok(())
     }
 
+    fn add_side(&mut self, suffix: &'static str) {
+        if !self.side.contains(&suffix) {
+            self.side.push(suffix);
+        }
+    }
+
     fn finish(self, dialect: Dialect) -> Result<Invocation, Refusal> {
         let refused = |reason, detail: &[u8]| {
             Err(Refusal { reason, detail: String::from_utf8_lossy(detail).into_owned() })
         };
-        if !self.compile {
-            return refused(Reason::NotACompile, b"");
-        }
+        let Some(suffix) = self.compile else { return refused(Reason::NotACompile, b"") };
         let (source, language) = match self.sources.as_slice() {
             [] => return refused(Reason::NotACompile, b""),
             [(source, language)] => (source, *language),
@@ -142,14 +156,14 @@ impl Draft {
         let Some(language) = language.or_else(|| by_suffix(source, dialect)) else {
             return refused(Reason::SourceKindUnknown, source);
         };
-        let Some(object) = self.object.or_else(|| derived_object(source)) else {
+        let Some(object) = self.object.or_else(|| derived_object(source, suffix)) else {
             return refused(Reason::SourceKindUnknown, source);
         };
         let depfile = match (self.depend, self.shaped) {
             (None, Some(refusal)) => return Err(refusal),
             (None, None) => None,
             (Some(system_headers), _) => {
-                let Some(path) = self.depfile.or_else(|| derived_depfile(&object)) else {
+                let Some(path) = self.depfile.or_else(|| beside(&object, "d")) else {
                     return refused(Reason::OptionUncacheable, b"-MD");
                 };
                 Some(Depfile { path, system_headers })
@@ -158,11 +172,23 @@ impl Draft {
         if depfile.as_ref().is_some_and(|depfile| depfile.path == object || depfile.path == *source) {
             return refused(Reason::OptionUncacheable, b"-MF");
         }
+        let mut side = Vec::with_capacity(self.side.len());
+        for suffix in self.side {
+            let Some(path) = beside(&object, suffix).filter(|path| *path != object && path != source) else {
+                return refused(Reason::OptionUncacheable, b"-o");
+            };
+            // GCC's driver has another program make the split debug information.
+            let in_place = suffix != "dwo" || dialect.family == Family::Clang;
+            side.push(Side { suffix, path, in_place });
+        }
         Ok(Invocation {
             language,
             source: source.clone(),
             object,
+            // GCC's compiler proper writes its assembly itself; assemblers and Clang make new files.
+            object_in_place: suffix == "s" && dialect.family == Family::Gcc,
             depfile,
+            side,
             key_args: self.key_args,
             shows_cwd: self.shows_cwd,
             shows_command_line: self.shows_command_line,
@@ -198,16 +224,16 @@ fn split_suffix(name: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// `dir/x.c` gives `x.o` in the working folder. `None` where the drivers need not agree.
-fn derived_object(source: &[u8]) -> Option<Vec<u8>> {
+fn derived_object(source: &[u8], suffix: &str) -> Option<Vec<u8>> {
     let name = base_name(source);
     let stem = split_suffix(name).map_or(name, |(stem, _)| stem);
-    (!stem.is_empty()).then(|| [stem, b".o"].concat())
+    (!stem.is_empty()).then(|| [stem, b".", suffix.as_bytes()].concat())
 }
 
 /// `dir/x.y.o` gives `dir/x.y.d`. `None` where the drivers need not agree.
-fn derived_depfile(object: &[u8]) -> Option<Vec<u8>> {
+fn beside(object: &[u8], suffix: &str) -> Option<Vec<u8>> {
     let name = base_name(object);
     let folder = &object[..object.len() - name.len()];
     let stem = split_suffix(name).map_or(name, |(stem, _)| stem);
-    (!stem.is_empty()).then(|| [folder, stem, b".d"].concat())
+    (!stem.is_empty()).then(|| [folder, stem, b".", suffix.as_bytes()].concat())
 }

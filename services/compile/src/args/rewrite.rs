@@ -23,7 +23,7 @@ pub fn discovery(family: Family, args: &[Vec<u8>], list: &[u8]) -> Vec<Vec<u8>> 
         !matches!(
             word.what,
             What::Option(
-                Use::Compile
+                Use::Compile(_)
                     | Use::Object
                     | Use::Depend(_)
                     | Use::DependInto(_)

@@ -38,8 +38,12 @@ pub(super) enum Use {
     Folder,
     /// A header that is read before the source.
     Forced,
-    /// `-c`.
-    Compile,
+    /// `-c`, `-S`: the suffix of what is written.
+    Compile(&'static str),
+    /// As [`Use::Key`], and writes a file with this suffix beside the object.
+    Side(&'static str),
+    /// Moves debug information to a file of its own, for which GCC's driver runs another program.
+    SplitDebug,
     /// `-o`.
     Object,
     /// `-x`.
@@ -77,7 +81,7 @@ use Family::{Clang, Gcc};
 use Form::{Alone, Either, Joined, Separate};
 use Use::{
     Compile, Depend, DependFile, DependInto, DependShape, Folder, Forced, Key, Language, Object, Probe,
-    ShowsCommandLine, ShowsCwd,
+    ShowsCommandLine, ShowsCwd, Side, SplitDebug,
 };
 
 const OTHER: Use = Use::Refuse(Reason::NotACompile);
@@ -85,7 +89,8 @@ const NO: Use = Use::Refuse(Reason::OptionUncacheable);
 
 /// All rows. The longest name that fits an argument decides.
 pub(super) const ROWS: &[Row] = &[
-    row("-c", Alone, Compile),
+    row("-c", Alone, Compile("o")),
+    row("-S", Alone, Compile("s")),
     row("-o", Either, Object),
     row("-x", Either, Language),
     // Dependency files.
@@ -101,7 +106,6 @@ pub(super) const ROWS: &[Row] = &[
     row("-MJ", Either, NO),
     // Other things than a compile.
     row("-E", Alone, OTHER),
-    row("-S", Alone, OTHER),
     row("-M", Alone, OTHER),
     row("-MM", Alone, OTHER),
     row("-fsyntax-only", Alone, OTHER),
@@ -170,8 +174,7 @@ pub(super) const ROWS: &[Row] = &[
     row("-fuse-ld=", Joined, Key),
     // The object shows more than the source.
     row("-g", Alone, ShowsCwd),
-    of(Gcc, "-gsplit-dwarf", Alone, NO),
-    of(Clang, "-gsplit-dwarf", Alone, NO),
+    row("-gsplit-dwarf", Alone, SplitDebug),
     row("-gsplit-dwarf=", Joined, NO),
     row("-gmodules", Alone, NO),
     row("-gz=", Joined, ShowsCwd),
@@ -234,8 +237,9 @@ pub(super) const ROWS: &[Row] = &[
     row("--coverage", Alone, NO),
     row("-coverage", Joined, NO),
     row("-fdump", Joined, NO),
-    row("-fstack-usage", Alone, NO),
-    row("-fcallgraph-info", Joined, NO),
+    row("-fstack-usage", Alone, Side("su")),
+    of(Gcc, "-fcallgraph-info", Alone, Side("ci")),
+    row("-fcallgraph-info=", Joined, NO),
     row("-fsave-optimization-record", Joined, NO),
     row("-foptimization-record", Joined, NO),
     row("-fopt-info", Joined, NO),

@@ -36,13 +36,13 @@ fn a_plain_compile_is_taken_apart() {
     assert_eq!(call.depfile, None);
     assert!(!call.shows_cwd && !call.shows_command_line);
     let key = strings(&call.key_args);
-    assert_eq!(key.join(" "), "-O2 -Ia -I b -iquote c -isystem d -include e.h -DX=1 -std=c11");
+    assert_eq!(key.join(" "), "-O2 -Ia -I b -iquote c -isystem d -include e.h -DX=1 -std=c11 -c");
 }
 
 #[test]
 fn where_the_outputs_go_is_no_key_material() {
     let plain = parsed("-O2 -c x.c");
-    for same in ["-O2 -c x.c -o y.o", "-O2 -oy.o -c x.c", "-c x.c -O2", "-O2 -c x.c -MD -MF q.d"] {
+    for same in ["-O2 -c x.c -o y.o", "-O2 -oy.o -c x.c", "-O2 x.c -c", "-O2 -c x.c -MD -MF q.d"] {
         assert_eq!(parsed(same).key_args, plain.key_args, "{same}");
     }
     assert_ne!(parsed("-O2 -c x.c -MD -MT q").key_args, plain.key_args);
@@ -141,7 +141,9 @@ fn what_cannot_be_cached_is_named() {
         ("-c x.c -MD -MMD", OptionUncacheable, "-MMD"),
         ("-c x.c -I=inc", OptionUncacheable, "-I"),
         ("-c x.c -MD -MF x.c", OptionUncacheable, "-MF"),
-        ("-c x.c -gsplit-dwarf", OptionUncacheable, "-gsplit-dwarf"),
+        ("-c x.c -gsplit-dwarf=single", OptionUncacheable, "-gsplit-dwarf"),
+        ("-c -S x.c", OptionUncacheable, "-S"),
+        ("-S x.c -fstack-usage -o x.su", OptionUncacheable, "-o"),
     ] {
         assert_eq!(refusal(Family::Gcc, text), (reason, detail.to_owned()), "{text}");
     }
@@ -155,6 +157,21 @@ fn a_language_holds_for_the_sources_behind_it() {
     assert_eq!(parsed("-xc -c x").object, b"x.o");
     assert_eq!(refusal(Family::Gcc, "-c x.weird -x c").0, Reason::SourceKindUnknown);
     assert_eq!(refusal(Family::Gcc, "-x c -x none -c x.weird").0, Reason::SourceKindUnknown);
+}
+
+#[test]
+fn side_outputs_lie_beside_the_object() {
+    let side = |text: &str| {
+        let call = parsed(text);
+        let paths: Vec<_> =
+            call.side.iter().map(|side| String::from_utf8(side.path.clone()).unwrap()).collect();
+        (String::from_utf8(call.object).unwrap(), paths.join(" "))
+    };
+    let is = |object: &str, paths: &str| (object.to_owned(), paths.to_owned());
+    assert_eq!(side("-fstack-usage -c d/x.c"), is("x.o", "x.su"));
+    assert_eq!(side("-fstack-usage -gsplit-dwarf -c x.c -o o/y.z.o"), is("o/y.z.o", "o/y.z.su o/y.z.dwo"));
+    assert_eq!(side("-S d/x.c"), is("x.s", ""));
+    assert!(parsed("-gsplit-dwarf -c x.c").shows_cwd);
 }
 
 #[test]

@@ -20,7 +20,9 @@ pub(super) fn toolset(collector: &mut Collector<'_>, asked: Asked<'_>) -> Result
         Language::C => "cc1",
         Language::Cxx => "cc1plus",
     };
-    for name in [compiler, "as"] {
+    // The driver moves split debug information itself.
+    let splits = asked.options.iter().any(|option| option.starts_with(b"-gsplit-dwarf"));
+    for name in [compiler, "as"].into_iter().chain(splits.then_some("objcopy")) {
         let program = program(collector, asked, &programs, name)?;
         add_program(collector, &mut hasher, &program, &asked.call.env, asked.clock)?;
     }

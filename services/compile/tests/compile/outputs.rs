@@ -107,3 +107,54 @@ async fn an_output_that_is_no_ordinary_file_is_left_alone() {
     client.compile(&["-c", "a.c", "-o", "a.o"]).await.expect_not_stored("output_not_a_file");
     client.compile(&["-c", "a.c", "-o", "/dev/null"]).await.expect_not_stored("output_not_a_file");
 }
+
+#[tokio::test]
+async fn assembly_and_what_stands_beside_the_object_are_the_compilers_own() {
+    for (tool, options, outputs) in [
+        ("gcc", "-S -o a.s", "a.s"),
+        ("clang", "-S -O1 -o a.s", "a.s"),
+        ("gcc", "-S", "a.s"),
+        ("gcc", "-S -MD -fstack-usage -o a.s", "a.s a.d a.su"),
+        ("gcc", "-fstack-usage -c -o a.o", "a.o a.su"),
+        ("clang", "-fstack-usage -c -o a.o", "a.o a.su"),
+        ("gcc", "-fcallgraph-info -fstack-usage -c", "a.o a.ci a.su"),
+        ("gcc", "-g -gsplit-dwarf -c -o a.o", "a.o a.dwo"),
+        ("clang", "-g -gsplit-dwarf -MMD -c -o a.o", "a.o a.dwo a.d"),
+    ] {
+        let sandbox = sandbox();
+        let args: Vec<_> = options.split(' ').chain(["a.c"]).collect();
+        let outputs: Vec<_> = outputs.split(' ').collect();
+        twice(&sandbox, &sandbox.client(tool), &args, &outputs).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_compiler_writes_in_place_is_written_in_place_and_what_it_makes_anew_is_new() {
+    use std::os::unix::fs::MetadataExt as _;
+    for (tool, options, output) in [
+        ("gcc", "-S", "a.s"),
+        ("gcc", "-c -fstack-usage", "a.su"),
+        ("gcc", "-c -MD", "a.d"),
+        ("gcc", "-c", "a.o"),
+        ("gcc", "-c -gsplit-dwarf", "a.dwo"),
+        ("clang", "-c", "a.o"),
+        ("clang", "-S", "a.s"),
+        ("clang", "-c -MD", "a.d"),
+        ("clang", "-c -fstack-usage", "a.su"),
+        ("clang", "-g -c -gsplit-dwarf", "a.dwo"),
+    ] {
+        let sandbox = sandbox();
+        let client = sandbox.client(tool);
+        let args: Vec<_> = options.split(' ').chain(["a.c"]).collect();
+        client.compile(&args).await.expect_stored("first_seen");
+        let (path, other) = (sandbox.work().join(output), sandbox.work().join("other name"));
+        // A second name tells: it sees what is written in place.
+        std::fs::hard_link(&path, &other).unwrap();
+        client.alone(&args);
+        let alone = path.metadata().unwrap().nlink();
+        std::fs::remove_file(&other).unwrap();
+        std::fs::hard_link(&path, &other).unwrap();
+        client.compile(&args).await.expect_hit();
+        assert_eq!(path.metadata().unwrap().nlink(), alone, "{tool} {options}: {output}");
+    }
+}

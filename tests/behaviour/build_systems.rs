@@ -7,12 +7,14 @@ use larder_tests::{Sandbox, program};
 fn project(sandbox: &Sandbox) {
     sandbox.write(
         "CMakeLists.txt",
-        "cmake_minimum_required(VERSION 3.10)\nproject(p C)\nadd_executable(p main.c one.c two.c)\n",
+        "cmake_minimum_required(VERSION 3.10)\nproject(p C CXX)\nadd_executable(p main.cc one.c two.c)\n",
     );
     sandbox.write_settled("one.h", "int one(void);\nint two(void);\n");
     sandbox.write_settled("one.c", "#include \"one.h\"\n#include <string.h>\nint one(void) { return 1; }\n");
     sandbox.write_settled("two.c", "#include \"one.h\"\n#include <stdio.h>\nint two(void) { return 2; }\n");
-    sandbox.write_settled("main.c", "#include \"one.h\"\nint main(void) { return one() + two() - 3; }\n");
+    let main = "#include <vector>\nextern \"C\" {\n#include \"one.h\"\n}\n\
+        int main() { return std::vector<int>{one(), two()}.size() - 2; }\n";
+    sandbox.write_settled("main.cc", main);
 }
 
 fn runs(sandbox: &Sandbox, argv: &[&str]) {
@@ -23,28 +25,17 @@ fn runs(sandbox: &Sandbox, argv: &[&str]) {
 
 /// Builds, removes what was built, and builds again; the second time everything must come from the cache, the program
 /// must work, and nothing must be left to do.
-fn is_built_from_the_cache(generator: &str, compiler: &str) {
+fn is_built_from_the_cache(generator: &str, compiler: &str, cxx: &str) {
     let sandbox = Sandbox::new();
     project(&sandbox);
-    let launcher = format!("-DCMAKE_C_COMPILER_LAUNCHER={}", program("larder").display());
-    let compiler = format!("-DCMAKE_C_COMPILER={compiler}");
+    let launchers = ["C", "CXX"]
+        .map(|language| format!("-DCMAKE_{language}_COMPILER_LAUNCHER={}", program("larder").display()));
+    let compilers = [format!("-DCMAKE_C_COMPILER={compiler}"), format!("-DCMAKE_CXX_COMPILER={cxx}")];
     let mut hits = 0;
     for round in ["cold", "warm"] {
-        runs(
-            &sandbox,
-            &[
-                "cmake",
-                "-S",
-                ".",
-                "-B",
-                "b",
-                "-G",
-                generator,
-                &launcher,
-                &compiler,
-                "-DCMAKE_BUILD_TYPE=Debug",
-            ],
-        );
+        let mut configure = vec!["cmake", "-S", ".", "-B", "b", "-G", generator, "-DCMAKE_BUILD_TYPE=Debug"];
+        configure.extend(launchers.iter().chain(&compilers).map(String::as_str));
+        runs(&sandbox, &configure);
         let before = sandbox.run(&["start"]);
         assert!(before.status.success());
         let misses = sandbox.counts().misses;
@@ -64,12 +55,12 @@ fn is_built_from_the_cache(generator: &str, compiler: &str) {
 
 #[test]
 fn cmake_with_ninja_and_gcc() {
-    is_built_from_the_cache("Ninja", "gcc");
+    is_built_from_the_cache("Ninja", "gcc", "g++");
 }
 
 #[test]
 fn cmake_with_make_and_clang() {
-    is_built_from_the_cache("Unix Makefiles", "clang");
+    is_built_from_the_cache("Unix Makefiles", "clang", "clang++");
 }
 
 #[test]

@@ -137,12 +137,12 @@ fn what_cannot_be_cached_is_run_and_named() {
     sandbox.write_settled("time.c", "const char *built(void) { return __DATE__; }\n");
     sandbox.write_settled("other.c", "int other;\n");
     sandbox.write_settled("hello.m", "int objective_c;\n");
-    sandbox.write_settled("args.txt", "-O1 -c hello.c\n");
+    sandbox.write_settled("open.txt", "-O1 -c 'hello.c");
     for (argv, reason) in [
         (&["gcc", "-c", "time.c"][..], "time_macro"),
         (&["gcc", "-c", "hello.c", "other.c"], "several_sources"),
         (&["gcc", "-c", "hello.m"], "source_kind_unknown"),
-        (&["gcc", "@args.txt"], "response_file"),
+        (&["gcc", "@open.txt"], "response_file"),
         (&["gcc", "-c", "hello.c", "-save-temps"], "option_uncacheable"),
         (&["gcc", "-c", "hello.c", "-fno-such-option-exists", "-o", "/dev/null"], ""),
         (&["gcc", "hello.c", "-o", "hello"], "not_a_compile"),

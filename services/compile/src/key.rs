@@ -3,6 +3,7 @@
 use larder_service::{Digest, Hasher, Key};
 
 use crate::args::{Family, Invocation, Language};
+use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::environment::Shown;
 use crate::manifest::Entry;
@@ -20,6 +21,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) toolset: Key,
     pub(crate) family: Family,
     pub(crate) call: &'a Call,
+    pub(crate) arguments: &'a Arguments,
     pub(crate) invocation: &'a Invocation,
 }
 
@@ -41,6 +43,11 @@ pub(crate) fn without_content(parts: Parts<'_>) -> Hasher {
     for (name, list) in lists {
         for value in list {
             hasher.field(name, value);
+        }
+    }
+    if invocation.shows_command_line && parts.arguments.stand_in_files() {
+        for arg in &call.args {
+            hasher.field("given", arg);
         }
     }
     hasher.field("source", &invocation.source);
@@ -142,7 +149,8 @@ mod tests {
 
     fn key(call: &Call, invocation: &Invocation) -> Key {
         let one = Hasher::key("test").finish_key();
-        let parts = Parts { driver: one, toolset: one, family: Family::Gcc, call, invocation };
+        let arguments = &Arguments::of(call).unwrap();
+        let parts = Parts { driver: one, toolset: one, family: Family::Gcc, call, arguments, invocation };
         base(without_content(parts), &Digest::of(b"int x;"))
     }
 

@@ -9,6 +9,7 @@ pub mod depfile;
 pub mod directives;
 
 mod absence;
+mod arguments;
 mod call;
 mod environment;
 mod files;

@@ -7,6 +7,7 @@ use larder_service::{ConnectionId, Digest, Key, Reason};
 use larder_store::ActionResult;
 
 use crate::args::{self, Invocation, Refusal};
+use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::files;
 use crate::identity::{Driver, Toolset};
@@ -22,6 +23,7 @@ use crate::state::Core;
 pub(crate) struct Prepared {
     pub(crate) call: Arc<Call>,
     pub(crate) driver: Arc<Driver>,
+    pub(crate) arguments: Arc<Arguments>,
     pub(crate) invocation: Arc<Invocation>,
     pub(crate) toolset: Arc<Toolset>,
     /// Content of the source.
@@ -61,7 +63,8 @@ impl Core {
             Some(known) => known?,
             None => self.blocking(call, |core, call| core.compilers.driver(call)).await?,
         };
-        let invocation = args::parse(driver.dialect, &call.args)?;
+        let arguments = Arguments::of(call)?;
+        let invocation = args::parse(driver.dialect, &arguments.all)?;
         draft.parsed(&invocation);
         let invocation = Arc::new(invocation);
         refuse(&invocation)?;
@@ -81,6 +84,7 @@ impl Core {
             toolset: toolset.key,
             family: driver.dialect.family,
             call,
+            arguments: &arguments,
             invocation: &invocation,
         };
         let without_content = key::without_content(parts);
@@ -88,7 +92,8 @@ impl Core {
         seen.field("place", &paths::into_bytes(path));
         let base = key::base(without_content, &source);
         let seen = seen.finish_key();
-        Ok(Prepared { call: Arc::clone(call), driver, invocation, toolset, source, base, seen })
+        let (call, arguments) = (Arc::clone(call), Arc::new(arguments));
+        Ok(Prepared { call, driver, arguments, invocation, toolset, source, base, seen })
     }
 
     /// Runs what may take long on a thread that may block.

@@ -10,6 +10,7 @@ use larder_service::{Digest, Key, Reason};
 use larder_store::{ActionResult, OutputBlob, StoreError};
 
 use crate::args::Refusal;
+use crate::arguments::Arguments;
 use crate::depfile;
 use crate::hit::{DEPFILE, OBJECT};
 use crate::inputs::{self, ReadFile};
@@ -61,6 +62,9 @@ impl Core {
         };
         let listed = self.listed(plan, depfile.as_deref(), started)?;
         self.same_compiler(plan)?;
+        if Arguments::of(&plan.prepared.call)? != *plan.prepared.arguments {
+            return Err(bare(Reason::InputsChangedMeanwhile));
+        }
         let (mut entry, files) = self.entry(plan, listed, started)?;
         entry.action = key::action(&plan.prepared.base, &entry);
 

@@ -115,6 +115,7 @@ impl Compile {
     ) -> Result<Run, watch::Receiver<Ending>> {
         let core = &self.0;
         let call = Arc::clone(&prepared.call);
+        let arguments = Arc::clone(&prepared.arguments);
         let invocation = Arc::clone(&prepared.invocation);
         let (family, base) = (prepared.driver.dialect.family, prepared.base);
         let mut run = Run {
@@ -133,7 +134,7 @@ impl Compile {
                     (true, own)
                 }
                 _ => {
-                    run.discovery_args = args::discovery(family, &call.args, list);
+                    run.discovery_args = args::discovery(family, &arguments.all, list);
                     (true, own)
                 }
             };

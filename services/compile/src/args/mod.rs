@@ -1,6 +1,7 @@
 //! Compiler calls, parsed.
 
 mod parse;
+pub(crate) mod response;
 mod rewrite;
 mod table;
 mod words;

@@ -9,5 +9,6 @@ mod identity;
 mod inputs;
 mod leases;
 mod outputs;
+mod response;
 mod shadows;
 mod streams;

@@ -107,6 +107,8 @@ pub(crate) fn language(language: Language) -> &'static str {
     match language {
         Language::C => "c",
         Language::Cxx => "c++",
+        Language::Assembler => "assembler",
+        Language::AssemblerWithCpp => "assembler-with-cpp",
     }
 }
 

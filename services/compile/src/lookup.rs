@@ -185,10 +185,13 @@ fn refuse(invocation: &Invocation) -> Result<(), Refusal> {
         ("__has_include", Reason::IncludeComputed),
         ("__has_embed", Reason::IncludeComputed),
         (".incbin", Reason::AssemblerInput),
+        (".include", Reason::AssemblerInput),
         ("no-integrated-as", Reason::OptionUncacheable),
     ];
     for arg in &invocation.key_args {
-        let has = |word: &str| arg.windows(word.len()).any(|window| window == word.as_bytes());
+        // Assemblers take their directives in either case.
+        let has =
+            |word: &str| arg.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes()));
         if let Some((word, reason)) = WORDS.iter().find(|(word, _)| has(word)) {
             return Err(Refusal { reason: *reason, detail: (*word).to_owned() });
         }

@@ -110,6 +110,9 @@ impl Core {
     /// The files that the tool read, by its own list.
     fn listed(&self, plan: &Plan, depfile: Option<&[u8]>, started: u64) -> Result<Vec<Vec<u8>>, Refusal> {
         let unreadable = || inputs::about(Reason::DependenciesUnreadable, &plan.prepared.invocation.source);
+        if !plan.prepared.invocation.language.is_preprocessed() {
+            return Ok(vec![plan.prepared.invocation.source.clone()]);
+        }
         let own;
         let list = if plan.list_is_ours {
             own = read_written(&plan.list, &plan.prepared.invocation.source, started)

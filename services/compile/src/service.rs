@@ -1,6 +1,7 @@
 //! The service: requests in, replies out, one record for each call.
 
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -128,6 +129,7 @@ impl Compile {
             let own = core.list_file(lease);
             let list = own.as_os_str().as_bytes();
             let (list_is_ours, list) = match &invocation.depfile {
+                _ if !invocation.language.is_preprocessed() => (false, PathBuf::new()),
                 Some(depfile) if depfile.system_headers => (false, paths::resolve(&call.cwd, &depfile.path)),
                 None if !invocation.shows_command_line => {
                     run.args = args::with_dependency_list(&call.args, list);

@@ -41,7 +41,7 @@ pub(crate) struct Plan {
     pub(crate) draft: Draft,
     /// Reason of the miss, and what it is about.
     pub(crate) why: (Reason, String),
-    /// The list of files that the tool read.
+    /// The list of files that the tool read; empty where it lists none, and reads only its source.
     pub(crate) list: PathBuf,
     /// The list is the daemon's own, to be removed.
     pub(crate) list_is_ours: bool,

@@ -46,6 +46,23 @@ pub enum Language {
     C,
     /// C++, to be preprocessed.
     Cxx,
+    /// Assembly, as it stands.
+    Assembler,
+    /// Assembly, to be preprocessed.
+    AssemblerWithCpp,
+}
+
+impl Language {
+    /// Whether a preprocessor reads the source, and can list what it read.
+    #[must_use]
+    pub fn is_preprocessed(self) -> bool {
+        self != Self::Assembler
+    }
+
+    /// Whether the source is compiled, rather than only assembled.
+    fn is_compiled(self) -> bool {
+        matches!(self, Self::C | Self::Cxx)
+    }
 }
 
 /// A call that compiles one source to one object, taken apart.

@@ -83,6 +83,8 @@ impl Draft {
                 self.language = match value {
                     b"c" => Some(Language::C),
                     b"c++" => Some(Language::Cxx),
+                    b"assembler" => Some(Language::Assembler),
+                    b"assembler-with-cpp" => Some(Language::AssemblerWithCpp),
                     b"none" => None,
                     _ => return Err(word.refused(Reason::SourceKindUnknown)),
                 };
@@ -156,12 +158,19 @@ impl Draft {
         let Some(language) = language.or_else(|| by_suffix(source, dialect)) else {
             return refused(Reason::SourceKindUnknown, source);
         };
+        if suffix == "s" && !language.is_compiled() {
+            // Preprocessed text, on standard output.
+            return refused(Reason::OutputToStdout, b"-S");
+        }
         let Some(object) = self.object.or_else(|| derived_object(source, suffix)) else {
             return refused(Reason::SourceKindUnknown, source);
         };
         let depfile = match (self.depend, self.shaped) {
             (None, Some(refusal)) => return Err(refusal),
             (None, None) => None,
+            // Nothing is listed where nothing is preprocessed; Clang says so, in words that quote the options.
+            (Some(_), _) if !language.is_preprocessed() && dialect.family == Family::Gcc => None,
+            (Some(_), _) if !language.is_preprocessed() => return refused(Reason::OptionUncacheable, b"-MD"),
             (Some(system_headers), _) => {
                 let Some(path) = self.depfile.or_else(|| beside(&object, "d")) else {
                     return refused(Reason::OptionUncacheable, b"-MD");
@@ -210,6 +219,8 @@ fn by_suffix(source: &[u8], dialect: Dialect) -> Option<Language> {
         b"c" if dialect.cxx => Some(Language::Cxx),
         b"c" => Some(Language::C),
         b"C" | b"cc" | b"cp" | b"cxx" | b"cpp" | b"CPP" | b"c++" => Some(Language::Cxx),
+        b"s" => Some(Language::Assembler),
+        b"S" => Some(Language::AssemblerWithCpp),
         _ => None,
     }
 }

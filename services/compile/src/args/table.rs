@@ -192,6 +192,12 @@ pub(super) const ROWS: &[Row] = &[
     // Assembler.
     row("-Wa,", Joined, NO),
     row("-Wa,--noexecstack", Alone, Key),
+    row("-Wa,--fatal-warnings", Alone, Key),
+    row("-Wa,--no-warn", Alone, Key),
+    row("-Wa,--warn", Alone, Key),
+    row("-Wa,-W", Alone, Key),
+    row("-Wa,-mrelax-relocations=no", Alone, Key),
+    row("-Wa,-mrelax-relocations=yes", Alone, Key),
     row("-Wp,", Joined, NO),
     row("-fno-integrated-as", Alone, NO),
     row("-no-integrated-as", Alone, NO),

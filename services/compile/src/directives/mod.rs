@@ -29,7 +29,7 @@ pub struct Directives {
     pub computed_test: bool,
     /// `__DATE__`, `__TIME__` or `__TIMESTAMP__` occurs.
     pub time_macro: bool,
-    /// `.incbin` or `.include` occurs, as assembly can have it.
+    /// `.incbin`, `.include` or `.mri` occurs, as assembly can have it.
     pub assembler_input: bool,
 }
 
@@ -102,9 +102,10 @@ fn is_blank(byte: u8) -> bool {
 /// structure, which has a name or a bracket before it or an operator behind it.
 fn reads_a_file(text: &[u8], at: usize) -> bool {
     let rest = &text[at..];
-    let Some(after) = [&b".incbin"[..], b".include"].iter().find_map(|word| rest.strip_prefix(*word)) else {
-        return false;
-    };
+    // Assemblers take their directives in either case; after `.mri`, GNU's takes them without the dot.
+    let begins = |word: &&[u8]| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    let Some(word) = [&b".incbin"[..], b".include", b".mri"].into_iter().find(begins) else { return false };
+    let after = &rest[word.len()..];
     let word = text[..at].iter().rev().take_while(|byte| is_word(**byte)).count();
     let before = at.checked_sub(word + 1).map(|at| text[at]);
     // `\n.include`: the letter belongs to the escape.

@@ -108,6 +108,8 @@ fn assembly_that_reads_files_is_found() {
         "asm(\"nop\\n.include \\\"x\\\"\");",
         "asm(\"nop\\n\\t.incbin\\t\\\"x\\\"\");",
         "asm(\"l:.include\" FILE);",
+        "\t.INCBIN \"x\"\n",
+        ".mri 1\n include x\n",
         "asm(\"\\012.include \\\"x\\\"\");",
     ] {
         assert!(scan(text.as_bytes()).assembler_input, "{text:?}");

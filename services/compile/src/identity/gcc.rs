@@ -17,7 +17,7 @@ pub(super) fn toolset(collector: &mut Collector<'_>, asked: Asked<'_>) -> Result
     let (programs, libraries) =
         search_dirs(&dirs.stdout).filter(|_| dirs.succeeded).ok_or_else(|| asked.failed())?;
     let compiler = match asked.language {
-        Language::C => "cc1",
+        Language::C | Language::Assembler | Language::AssemblerWithCpp => "cc1",
         Language::Cxx => "cc1plus",
     };
     // The driver moves split debug information itself.

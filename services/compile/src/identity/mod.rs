@@ -146,7 +146,12 @@ impl Asked<'_> {
 
     /// Asks for the search folders, which only preprocessing lists.
     fn listing(&self) -> Result<probe::Answer, Refusal> {
-        self.ask(&["-x", key::language(self.language), "-E", "-v", "-"])
+        let language = match self.language {
+            // A driver that is to assemble searches nothing; what it would search shows what it is all the same.
+            Language::Assembler => Language::AssemblerWithCpp,
+            other => other,
+        };
+        self.ask(&["-x", key::language(language), "-E", "-v", "-"])
     }
 
     fn failed(&self) -> Refusal {

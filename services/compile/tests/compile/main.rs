@@ -4,6 +4,7 @@
 
 mod sandbox;
 
+mod assembly;
 mod cxx;
 mod identity;
 mod inputs;

@@ -9,7 +9,7 @@ use larder_fingerprint::Fingerprints;
 use larder_service::{Digest, Reason};
 
 use crate::args::Refusal;
-use crate::directives::Directives;
+use crate::directives::{self, Directives};
 use crate::files;
 use crate::manifest::Input;
 use crate::paths;
@@ -76,7 +76,33 @@ impl Reader<'_> {
             let input = Input { path: spelled, digest: fingerprint.digest };
             files.push(ReadFile { input, path, asks });
         }
+        self.follow_other_names(&mut files)?;
         Ok(files)
+    }
+
+    /// Adds what `files` test for by other names of `__has_include`, which any of them may define for all.
+    fn follow_other_names(&self, files: &mut [ReadFile]) -> Result<(), Refusal> {
+        let names: Vec<Vec<u8>> =
+            files.iter().flat_map(|file| file.asks.test_names.iter().cloned()).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        for file in files {
+            let changed = || about(Reason::InputsChangedMeanwhile, &file.input.path);
+            let scan = |text: &[u8]| directives::scan_for(&names, text);
+            let (fingerprint, found) = self.fingerprints.content(&file.path, scan).map_err(|_| changed())?;
+            if fingerprint.digest != file.input.digest {
+                return Err(changed());
+            }
+            refuse(&found, &file.input.path)?;
+            if found != Directives::default() {
+                let mut asks = Directives::clone(&file.asks);
+                asks.tested_quoted.extend(found.tested_quoted);
+                asks.tested_bracketed.extend(found.tested_bracketed);
+                file.asks = Arc::new(asks);
+            }
+        }
+        Ok(())
     }
 
     /// A link or folder on the way to `path` was put there after the tool was started.

@@ -92,6 +92,67 @@ pub(super) fn may_be_in_directive(before: &[u8]) -> bool {
     has(line, b"#") || has(line, b"%:") || has(line, b"*/")
 }
 
+/// What follows a `__has_include`, or another name of it.
+pub(super) enum Call<'a> {
+    /// It asks for this name.
+    Of(Name<'a>),
+    /// It may ask for a name that only the preprocessor knows.
+    Computed,
+    /// It asks for nothing.
+    None,
+}
+
+/// What the word at `start..end`, which tests for files, asks for.
+pub(super) fn call(text: &[u8], start: usize, end: usize) -> Call<'_> {
+    let mut cursor = Cursor { text, at: end };
+    cursor.skip_blank();
+    if cursor.take_byte() != Some(b'(') {
+        // Asking whether it exists at all asks for no file; handing it on to a macro does.
+        const ASKS_ITSELF: [&[u8]; 6] = [b"defined", b"ifdef", b"ifndef", b"elifdef", b"elifndef", b"undef"];
+        let before = &text[..start];
+        let harmless = ASKS_ITSELF.contains(&last_word(before)) || !may_be_in_directive(before);
+        return if harmless { Call::None } else { Call::Computed };
+    }
+    cursor.skip_blank();
+    cursor.take_name().map_or(Call::Computed, Call::Of)
+}
+
+/// The macro that the line of `start..end`, a word that tests for files, makes another name of it:
+/// `#define NAME __has_include` or `#define NAME(x) __has_include(x)`, and nothing else on the line.
+pub(super) fn other_name(text: &[u8], start: usize, end: usize) -> Option<&[u8]> {
+    let line = text[..start].iter().rposition(|byte| matches!(byte, b'\n' | b'\r')).map_or(0, |at| at + 1);
+    let mut cursor = Cursor { text, at: line };
+    cursor.skip_blank();
+    if cursor.take_byte() != Some(b'#') {
+        return None;
+    }
+    cursor.skip_blank();
+    if cursor.take_word() != b"define" {
+        return None;
+    }
+    cursor.skip_blank();
+    let name = cursor.take_word();
+    let mut parameter = &b""[..];
+    // With white space before the bracket it would be part of what the macro stands for.
+    if text.get(cursor.at) == Some(&b'(') {
+        cursor.at += 1;
+        parameter = cursor.take_bracketed_word()?;
+    }
+    cursor.skip_blank();
+    if cursor.at != start || name.is_empty() {
+        return None;
+    }
+    cursor.at = end;
+    if !parameter.is_empty() {
+        cursor.skip_blank();
+        if cursor.take_byte() != Some(b'(') || cursor.take_bracketed_word()? != parameter {
+            return None;
+        }
+    }
+    cursor.skip_blank();
+    matches!(cursor.take_byte(), None | Some(b'\n' | b'\r')).then_some(name)
+}
+
 /// A place in a text.
 pub(super) struct Cursor<'a> {
     pub(super) text: &'a [u8],
@@ -121,6 +182,14 @@ impl<'a> Cursor<'a> {
                 _ => return,
             }
         }
+    }
+
+    /// The one word up to the closing bracket, which is taken too.
+    fn take_bracketed_word(&mut self) -> Option<&'a [u8]> {
+        self.skip_blank();
+        let word = self.take_word();
+        self.skip_blank();
+        (self.take_byte() == Some(b')') && !word.is_empty()).then_some(word)
     }
 
     pub(super) fn take_word(&mut self) -> &'a [u8] {

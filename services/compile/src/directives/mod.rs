@@ -9,7 +9,7 @@ mod logical;
 #[cfg(test)]
 mod tests;
 
-use logical::{Cursor, is_word};
+use logical::{Call, Cursor, is_word};
 
 /// What one file's text may ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +27,9 @@ pub struct Directives {
     pub computed_include: bool,
     /// A `__has_include` whose name only the preprocessor knows, or a name with a backslash.
     pub computed_test: bool,
+    /// Macros that are another name of `__has_include` or its like: to be looked for with [`scan_for`] in every file
+    /// that is read together with this one.
+    pub test_names: Vec<Vec<u8>>,
     /// `__DATE__`, `__TIME__` or `__TIMESTAMP__` occurs.
     pub time_macro: bool,
     /// `.incbin`, `.include` or `.mri` occurs, as assembly can have it.
@@ -185,25 +188,42 @@ fn is_time_macro(text: &[u8], start: usize, end: usize) -> bool {
 
 /// Reads the `__has_include` or its like at `start..end`.
 fn test(text: &[u8], start: usize, end: usize, found: &mut Directives) {
-    let mut cursor = Cursor { text, at: end };
-    cursor.skip_blank();
-    let before = &text[..start];
-    let word_before = logical::last_word(before);
-    if cursor.take_byte() != Some(b'(') {
-        // Asking whether it exists at all asks for no file; handing it on to a macro does.
-        let asks_itself =
-            matches!(word_before, b"defined" | b"ifdef" | b"ifndef" | b"elifdef" | b"elifndef" | b"undef");
-        found.computed_test |= !asks_itself && logical::may_be_in_directive(before);
-        return;
-    }
+    let word_before = logical::last_word(&text[..start]);
     // A header that brings its own for compilers that have none.
     if word_before == b"define" {
         return;
     }
-    cursor.skip_blank();
-    match cursor.take_name() {
-        Some(Name::Quoted(name)) => add(&mut found.tested_quoted, name),
-        Some(Name::Bracketed(name)) => add(&mut found.tested_bracketed, name),
-        None => found.computed_test = true,
+    if let Some(name) = logical::other_name(text, start, end) {
+        return add(&mut found.test_names, name);
     }
+    match logical::call(text, start, end) {
+        Call::Of(Name::Quoted(name)) => add(&mut found.tested_quoted, name),
+        Call::Of(Name::Bracketed(name)) => add(&mut found.tested_bracketed, name),
+        Call::Computed => found.computed_test = true,
+        Call::None => {}
+    }
+}
+
+/// What stands for `__has_include` by another of its `names`, found in one file's text.
+#[must_use]
+pub fn scan_for(names: &[Vec<u8>], text: &[u8]) -> Directives {
+    let mut found = Directives::default();
+    for text in logical::readings(text) {
+        let mut at = 0;
+        while at < text.len() {
+            let length = text[at..].iter().take_while(|byte| is_word(**byte)).count();
+            let end = at + length;
+            if names.iter().any(|name| *name == text[at..end]) {
+                match logical::call(&text, at, end) {
+                    _ if logical::last_word(&text[..at]) == b"define" => {}
+                    Call::Of(Name::Quoted(name)) => add(&mut found.tested_quoted, name),
+                    Call::Of(Name::Bracketed(name)) => add(&mut found.tested_bracketed, name),
+                    Call::Computed => found.computed_test = true,
+                    Call::None => {}
+                }
+            }
+            at = end.max(at + 1);
+        }
+    }
+    found
 }

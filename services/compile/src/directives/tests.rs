@@ -46,8 +46,11 @@ fn what_only_the_preprocessor_knows_is_told() {
     }
     for text in [
         "#if __has_include(HEADER)\n",
-        "#define HAS(x) __has_include(x)\n",
-        "#define HAS __has_include\n",
+        "#define HAS(x) __has_include(x) && 1\n",
+        "#define HAS(x, y) __has_include(x)\n",
+        "#define HAS(x) F(__has_include(x))\n",
+        "#define HAS (x) __has_include(x)\n",
+        "#define HAS __has_include + 1\n",
         "#define HAS F(\"//\", __has_include)\n",
         "#if 1 /* c\n c */ && F(__has_include)\n",
         "#include \"a\\b.h\"\n",
@@ -76,6 +79,30 @@ fn tests_for_files_are_found_and_tests_for_the_test_are_not() {
         let found = scan(text.as_bytes());
         assert_eq!(found, Directives::default(), "{text:?}");
     }
+}
+
+#[test]
+fn another_name_of_the_test_is_known_and_looked_for() {
+    for text in [
+        "#define HAS __has_include\n",
+        "# define HAS(x) __has_include(x) /* c */\n",
+        "  #define HAS( file ) \\\n __has_include_next( file )\n",
+        "#define HAS __has_include",
+    ] {
+        let found = scan(text.as_bytes());
+        assert_eq!(strings(&found.test_names), ["HAS"], "{text:?}");
+        assert!(!found.computed_test && found.tested_quoted.is_empty(), "{text:?}");
+    }
+    let names = [b"HAS".to_vec()];
+    let used = |text: &str| scan_for(&names, text.as_bytes());
+    let found =
+        used("#define HAS(x) 0\n#if defined(HAS) && HAS(<a.h>) || HAS ( \"b.h\" )\n * HAS it\n#ifdef HAS\n");
+    assert_eq!((strings(&found.tested_bracketed), strings(&found.tested_quoted)), (vec!["a.h"], vec!["b.h"]));
+    assert!(!found.computed_test);
+    for text in ["#if HAS(HEADER)\n", "#define MORE HAS\n", "#define MORE(x) HAS(x)\n", "#if F(HAS)\n"] {
+        assert!(used(text).computed_test, "{text:?}");
+    }
+    assert_eq!(used("#if HASTE(<a.h>) || XHAS(<b.h>)\n"), Directives::default());
 }
 
 #[test]
@@ -183,6 +210,7 @@ proptest! {
     #[test]
     fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = scan(&bytes);
+        let _ = scan_for(&[b"a".to_vec()], &bytes);
     }
 
     #[test]

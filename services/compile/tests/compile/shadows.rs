@@ -108,3 +108,24 @@ async fn a_folder_of_a_headers_name_does_not_stand_in_the_way() {
     client.compile(ARGS).await.expect_stored("input_vanished");
     client.compile(ARGS).await.expect_hit();
 }
+
+#[tokio::test]
+async fn a_header_that_is_tested_for_by_another_name_of_the_test_is_noticed() {
+    for definition in ["#define HAS __has_include\n", "#define HAS(x) __has_include(x)\n"] {
+        for tool in ["gcc", "clang"] {
+            let sandbox = Sandbox::new();
+            sandbox.write("late/has.h", definition);
+            sandbox.write(
+                "a.c",
+                "#include <has.h>\n#if HAS(<extra.h>)\nint with;\n#else\nint without;\n#endif\n",
+            );
+            let client = sandbox.client(tool);
+            client.compile(ARGS).await.expect_stored("first_seen");
+            client.compile(ARGS).await.expect_hit();
+            sandbox.write("early/extra.h", "");
+            client.compile(ARGS).await.expect_stored("input_appeared");
+            sandbox.remove("early/extra.h");
+            client.compile(ARGS).await.expect_hit();
+        }
+    }
+}

@@ -104,17 +104,17 @@ pub(super) enum Call<'a> {
 
 /// What the word at `start..end`, which tests for files, asks for.
 pub(super) fn call(text: &[u8], start: usize, end: usize) -> Call<'_> {
+    let before = &text[..start];
+    let computed = if may_be_in_directive(before) { Call::Computed } else { Call::None };
     let mut cursor = Cursor { text, at: end };
     cursor.skip_blank();
     if cursor.take_byte() != Some(b'(') {
         // Asking whether it exists at all asks for no file; handing it on to a macro does.
         const ASKS_ITSELF: [&[u8]; 6] = [b"defined", b"ifdef", b"ifndef", b"elifdef", b"elifndef", b"undef"];
-        let before = &text[..start];
-        let harmless = ASKS_ITSELF.contains(&last_word(before)) || !may_be_in_directive(before);
-        return if harmless { Call::None } else { Call::Computed };
+        return if ASKS_ITSELF.contains(&last_word(before)) { Call::None } else { computed };
     }
     cursor.skip_blank();
-    cursor.take_name().map_or(Call::Computed, Call::Of)
+    cursor.take_name().map_or(computed, Call::Of)
 }
 
 /// The macro that the line of `start..end`, a word that tests for files, makes another name of it:

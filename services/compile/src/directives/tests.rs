@@ -75,6 +75,7 @@ fn tests_for_files_are_found_and_tests_for_the_test_are_not() {
         "/* see __has_include in the manual */\n",
         " * __has_include, as\n",
         "#endif // __has_include\n",
+        "/*\n * not as __has_include(x) because\n */\n",
     ] {
         let found = scan(text.as_bytes());
         assert_eq!(found, Directives::default(), "{text:?}");

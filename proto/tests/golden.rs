@@ -179,6 +179,7 @@ fn stats() -> Stats {
         tool_us: 4,
         bytes: 5,
         key: "00".into(),
+        cwd: String::new(),
     };
     Stats { schema_version: 1, since_unix_ms: 9, services: vec![service], records: vec![record] }
 }

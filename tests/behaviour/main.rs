@@ -6,6 +6,7 @@ mod build_systems;
 mod commands;
 mod compile_c;
 mod crashes;
+mod explain;
 mod first_client;
 mod full_disk;
 mod lifecycle;

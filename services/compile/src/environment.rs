@@ -96,6 +96,15 @@ impl Environment {
         }
     }
 
+    /// Names of those that can be part of a key.
+    pub(crate) fn in_key(&self) -> impl Iterator<Item = &[u8]> {
+        let never = |name: &[u8]| {
+            IDENTITY_ONLY.iter().chain(TEMPORARY).chain(TERMINAL).any(|known| known.as_bytes() == name)
+                || name == b"PWD"
+        };
+        self.iter().map(|(name, _)| name).filter(move |name| !never(name))
+    }
+
     /// Adds what can change a compiler's answers about itself.
     pub(crate) fn add_to_probe_key(&self, hasher: &mut Hasher) {
         for (name, value) in self.iter() {
@@ -112,6 +121,7 @@ impl Environment {
         const LISTS: &[&str] = &[
             "COMPILER_PATH",
             "CPATH",
+            "CPLUS_INCLUDE_PATH",
             "C_INCLUDE_PATH",
             "GCC_EXEC_PREFIX",
             "HOME",

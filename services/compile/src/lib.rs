@@ -11,6 +11,7 @@ pub mod directives;
 mod absence;
 mod arguments;
 mod call;
+mod difference;
 mod environment;
 mod files;
 mod hit;

@@ -171,7 +171,7 @@ impl Core {
             Some(then) if then != prepared.source => {
                 Refusal { reason: Reason::InputChanged, detail: paths::text(&prepared.invocation.source) }
             }
-            _ => bare(Reason::FirstSeen),
+            _ => Refusal { reason: Reason::FirstSeen, detail: self.earlier.difference(prepared) },
         }
     }
 }

@@ -13,13 +13,14 @@ pub(crate) struct Draft {
     source: String,
     output: String,
     key: String,
+    cwd: String,
     /// The daemon's own time so far, microseconds.
     pub(crate) overhead_us: u64,
 }
 
 impl Draft {
     pub(crate) fn new(call: &Call) -> Self {
-        Self { tool: call.tool_text(), ..Self::default() }
+        Self { tool: call.tool_text(), cwd: paths::path_text(&call.cwd), ..Self::default() }
     }
 
     pub(crate) fn parsed(&mut self, invocation: &Invocation) {
@@ -43,6 +44,7 @@ impl Draft {
             tool_us,
             bytes,
             key: self.key,
+            cwd: self.cwd,
         }
     }
 }

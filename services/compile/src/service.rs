@@ -82,6 +82,7 @@ impl Compile {
                 Ok((prepared, Found::Missing(why))) => (prepared, why),
                 Ok((prepared, Found::Known(known))) => match core.hit(&prepared.invocation, &known) {
                     Ok(mut hit) => {
+                        core.earlier.remember(&prepared);
                         draft.keyed(&known.action);
                         hit.record = self.count_hit(draft, &known);
                         return Reply::Hit(hit);
@@ -115,6 +116,7 @@ impl Compile {
         alone: bool,
     ) -> Result<Run, watch::Receiver<Ending>> {
         let core = &self.0;
+        core.earlier.remember(&prepared);
         let call = Arc::clone(&prepared.call);
         let arguments = Arc::clone(&prepared.arguments);
         let invocation = Arc::clone(&prepared.invocation);

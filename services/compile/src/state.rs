@@ -8,6 +8,7 @@ use larder_service::{Context, Reason};
 use larder_store::Store;
 
 use crate::absence::Absence;
+use crate::difference::Earlier;
 use crate::identity::Compilers;
 use crate::lease::Leases;
 use crate::lookup::Prepared;
@@ -27,6 +28,7 @@ pub(crate) struct Core {
     pub(crate) absence: Absence,
     pub(crate) texts: Texts,
     pub(crate) seen: Seen,
+    pub(crate) earlier: Earlier,
     pub(crate) leases: Leases<Plan>,
     /// Held while a manifest is read, changed and written.
     pub(crate) manifests: Mutex<()>,
@@ -69,6 +71,7 @@ impl Core {
             absence: Absence::new(Arc::clone(&context.clock)),
             texts: Texts::default(),
             seen: Seen::default(),
+            earlier: Earlier::default(),
             leases: Leases::default(),
             manifests: Mutex::new(()),
             context,

@@ -34,6 +34,8 @@ pub struct NewRecord {
     pub bytes: u64,
     /// Action key in hexadecimal, or empty.
     pub key: String,
+    /// Working folder of the call.
+    pub cwd: String,
 }
 
 /// Counts and latest records of all services. Shared by all of them.
@@ -95,6 +97,7 @@ impl Board {
             tool_us: new.tool_us,
             bytes: new.bytes,
             key: new.key,
+            cwd: new.cwd,
         });
         id
     }

@@ -1,5 +1,6 @@
 //! The commands that people type.
 
+mod explain;
 mod render;
 mod start;
 mod stats;
@@ -45,6 +46,14 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show how the latest compile of an object or source ended, and why
+    Explain {
+        /// An object or a source, as the compiler was told
+        file: std::path::PathBuf,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Show what came from the cache, what did not, and why
     Stats {
         /// As JSON
@@ -78,6 +87,7 @@ pub fn run() -> ExitCode {
         Command::Start => start::run(),
         Command::Stop { broker } => stop::run(broker),
         Command::Status { json } => status::run(json),
+        Command::Explain { file, json } => explain::run(&file, json),
         Command::Stats { json, records } => stats::run(json, records),
     };
     match done {
@@ -108,7 +118,7 @@ mod tests {
 
     #[test]
     fn commands_are_told_from_tools() {
-        for word in ["start", "stop", "status", "stats"] {
+        for word in ["start", "stop", "status", "stats", "explain"] {
             assert!(is_command(OsStr::new(word)), "{word}");
         }
         for word in ["gcc", "cc", "/usr/bin/clang", "starter", ""] {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use larder_proto::v1::{Figure, Stats, Status};
+use larder_proto::v1::{Figure, Record, Stats, Status};
 
 pub(super) fn status(status: &Status) -> String {
     let mut lines = vec![
@@ -71,6 +71,32 @@ pub(super) fn stats(stats: &Stats) -> String {
             "{:>6} {:<12} {} {}: {}{about}",
             record.id, record.outcome, record.tool, record.source, record.reason
         );
+    }
+    text
+}
+
+/// One call; `sentence` says its reason in words.
+pub(super) fn record(record: &Record, sentence: &str) -> String {
+    let tool_time = match record.outcome.as_str() {
+        "hit" => format!("{} avoided", duration(record.tool_us)),
+        _ if record.tool_us > 0 => duration(record.tool_us),
+        _ => String::new(),
+    };
+    let lines = [
+        ("outcome", record.outcome.clone()),
+        ("because", sentence.to_owned()),
+        ("about", record.detail.clone()),
+        ("tool", record.tool.clone()),
+        ("source", record.source.clone()),
+        ("output", record.output.clone()),
+        ("in", record.cwd.clone()),
+        ("tool time", tool_time),
+        ("larder", duration(record.overhead_us)),
+        ("action", record.key.clone()),
+    ];
+    let mut text = String::new();
+    for (name, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
+        let _ = writeln!(text, "{name:<10}{value}");
     }
     text
 }

@@ -6,6 +6,7 @@ mod sandbox;
 
 mod assembly;
 mod cxx;
+mod difference;
 mod identity;
 mod inputs;
 mod leases;

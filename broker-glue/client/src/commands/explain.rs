@@ -1,0 +1,82 @@
+//! `larder explain FILE`
+
+use std::path::{Component, Path, PathBuf};
+use std::process::ExitCode;
+
+use larder_proto::v1::{Record, Stats, StatsRequest, control_reply, control_request};
+
+use crate::running::Running;
+
+/// Most records that a daemon keeps, and one reply carries.
+const RECORDS: u32 = 1000;
+
+pub(super) fn run(file: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let Some(mut daemon) = Running::find()? else {
+        anyhow::bail!("no daemon is running, and what it knew of calls is gone with it\nhint: larder start");
+    };
+    let control_reply::Reply::Stats(stats) =
+        daemon.control(control_request::Request::Stats(StatsRequest { records: RECORDS }))?
+    else {
+        anyhow::bail!("the daemon's answer makes no sense");
+    };
+    let wanted = plain(&std::path::absolute(file)?);
+    let Some(record) = stats.records.iter().find(|record| is_about(record, &wanted)) else {
+        anyhow::bail!(
+            "no call for {} is among the latest {} since the daemon started\nhint: name an object or a source as the compiler was told, or build it again",
+            wanted.display(),
+            stats.records.len()
+        );
+    };
+    let text = if json {
+        serde_json::to_string_pretty(record)? + "\n"
+    } else {
+        super::render::record(record, sentence(&stats, record))
+    };
+    super::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Whether `record` made the file `wanted`, or compiled it.
+fn is_about(record: &Record, wanted: &Path) -> bool {
+    let names = |name: &str| !name.is_empty() && plain(&Path::new(&record.cwd).join(name)) == wanted;
+    names(&record.output) || names(&record.source)
+}
+
+/// `path` without the steps that lead nowhere. Links are not followed: both spellings come from the same folder.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => drop(plain.pop()),
+            Component::CurDir => {}
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+fn sentence<'a>(stats: &'a Stats, record: &Record) -> &'a str {
+    let reasons = stats.services.iter().flat_map(|service| &service.reasons);
+    reasons.into_iter().find(|reason| reason.id == record.reason).map_or("", |reason| &reason.sentence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_found_by_its_object_and_by_its_source_however_they_are_spelled() {
+        let record = Record {
+            cwd: "/w/build".into(),
+            source: "../src/x.c".into(),
+            output: "./x.o".into(),
+            ..Record::default()
+        };
+        for wanted in ["/w/build/x.o", "/w/src/x.c"] {
+            assert!(is_about(&record, Path::new(wanted)), "{wanted}");
+        }
+        for other in ["/w/x.o", "/w/build", "/w/build/x.c"] {
+            assert!(!is_about(&record, Path::new(other)), "{other}");
+        }
+    }
+}

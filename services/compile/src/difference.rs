@@ -1,0 +1,122 @@
+//! What a call has that the one before for the same object had not: why it was not seen before.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use larder_service::{Digest, Key};
+
+use crate::args::Invocation;
+use crate::call::Call;
+use crate::lookup::Prepared;
+use crate::paths;
+
+/// Most objects remembered; beyond it all are forgotten, which only makes a miss less well explained.
+const MAX_OBJECTS: usize = 50_000;
+
+/// Most differences that are named.
+const MAX_NAMED: usize = 6;
+
+/// The latest call for each object.
+#[derive(Default)]
+pub(crate) struct Earlier(Mutex<HashMap<PathBuf, Parts>>);
+
+/// What a base key is made of, as far as a person can tell it apart.
+#[derive(Clone)]
+struct Parts {
+    call: Arc<Call>,
+    invocation: Arc<Invocation>,
+    driver: Key,
+    toolset: Key,
+    source: Digest,
+}
+
+impl Parts {
+    fn of(prepared: &Prepared) -> Self {
+        Self {
+            call: Arc::clone(&prepared.call),
+            invocation: Arc::clone(&prepared.invocation),
+            driver: prepared.driver.key,
+            toolset: prepared.toolset.key,
+            source: prepared.source,
+        }
+    }
+}
+
+fn object(prepared: &Prepared) -> PathBuf {
+    paths::resolve(&prepared.call.cwd, &prepared.invocation.object)
+}
+
+impl Earlier {
+    /// Remembers `prepared` as the latest call for its object.
+    pub(crate) fn remember(&self, prepared: &Prepared) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_OBJECTS {
+            known.clear();
+        }
+        known.insert(object(prepared), Parts::of(prepared));
+    }
+
+    /// What differs between `prepared` and the call before for the same object; empty where there was none.
+    pub(crate) fn difference(&self, prepared: &Prepared) -> String {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&object(prepared)).map_or_else(String::new, |then| describe(then, &Parts::of(prepared)))
+    }
+}
+
+fn describe(then: &Parts, now: &Parts) -> String {
+    let mut named = Vec::new();
+    if then.driver != now.driver {
+        named.push("another compiler".to_owned());
+    } else if then.toolset != now.toolset {
+        named.push("another program or file that the compiler uses".to_owned());
+    }
+    if then.invocation.source != now.invocation.source {
+        named.push("another source".to_owned());
+    } else if then.source != now.source {
+        named.push("the source's content".to_owned());
+    }
+    let (without, with) = options(&then.invocation.key_args, &now.invocation.key_args);
+    named.extend(without.iter().map(|option| format!("without {option}")));
+    named.extend(with.iter().map(|option| format!("with {option}")));
+    named.extend(variables(&then.call, &now.call).into_iter().map(|name| format!("variable {name}")));
+    if then.call.cwd != now.call.cwd && now.invocation.shows_cwd {
+        named.push("another working folder".to_owned());
+    }
+    if then.call.stderr_terminal != now.call.stderr_terminal {
+        named.push("a terminal or none".to_owned());
+    }
+    let more = named.len().saturating_sub(MAX_NAMED);
+    named.truncate(MAX_NAMED);
+    if more > 0 {
+        named.push(format!("{more} more"));
+    }
+    named.join(", ")
+}
+
+/// The options that only `then` has, and those that only `now` has.
+fn options(then: &[Vec<u8>], now: &[Vec<u8>]) -> (Vec<String>, Vec<String>) {
+    let only = |these: &[Vec<u8>], those: &[Vec<u8>]| {
+        let mut left = those.to_vec();
+        let mut only = Vec::new();
+        for option in these {
+            match left.iter().position(|other| other == option) {
+                Some(at) => drop(left.swap_remove(at)),
+                None => only.push(paths::text(option)),
+            }
+        }
+        only
+    };
+    (only(then, now), only(now, then))
+}
+
+/// Names of the carried variables whose values differ, and which can be part of a key.
+fn variables(then: &Call, now: &Call) -> Vec<String> {
+    let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+    let differs = |name: &str| then.env.get(name) != now.env.get(name);
+    let mut names: Vec<String> =
+        then.env.in_key().chain(now.env.in_key()).map(text).filter(|name| differs(name)).collect();
+    names.sort();
+    names.dedup();
+    names
+}

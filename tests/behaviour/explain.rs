@@ -1,0 +1,34 @@
+//! `larder explain`: why a call ended as it did.
+
+use larder_tests::Sandbox;
+
+fn explained(sandbox: &Sandbox, file: &str) -> String {
+    String::from_utf8(sandbox.run(&["explain", file]).stdout).expect("text")
+}
+
+#[test]
+fn a_miss_names_the_header_or_the_option_that_differs() {
+    let sandbox = Sandbox::new();
+    sandbox.write_settled("src/x.c", "#include \"x.h\"\nint x = X;\n");
+    sandbox.write_settled("src/x.h", "#define X 1\n");
+    sandbox.run(&["gcc", "-c", "src/x.c", "-o", "x.o"]);
+    sandbox.run(&["gcc", "-c", "src/x.c", "-o", "x.o"]);
+    assert!(explained(&sandbox, "x.o").starts_with("outcome   hit\n"));
+    sandbox.write_settled("src/x.h", "#define X 2\n");
+    sandbox.run(&["gcc", "-c", "src/x.c", "-o", "x.o"]);
+    let text = explained(&sandbox, "./src/../x.o");
+    assert!(text.contains("miss") && text.contains("about     src/x.h\n"), "{text}");
+    sandbox.run(&["gcc", "-O3", "-c", "src/x.c", "-o", "x.o"]);
+    let text = explained(&sandbox, "src/x.c");
+    assert!(text.contains("about     with -O3\n"), "{text}");
+}
+
+#[test]
+fn a_file_that_nobody_compiled_is_an_error_that_says_what_to_do() {
+    let sandbox = Sandbox::new();
+    sandbox.start();
+    let output = sandbox.larder(["explain", "never.o"]).output().expect("larder starts");
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("never.o") && text.contains("hint:"), "{text}");
+}

@@ -27,6 +27,10 @@ impl Arguments {
         let mut files = Vec::new();
         let all = response::expand(&call.args, |name| {
             let path = paths::resolve(&call.cwd, name);
+            // What is no file stays an argument, which is then refused; a pipe must not even be opened.
+            if paths::is_a_process_own(&path) || !path.is_file() {
+                return None;
+            }
             let file = std::fs::File::open(&path).ok()?;
             let meta = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
             let mut content = Vec::new();

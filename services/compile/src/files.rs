@@ -20,6 +20,9 @@ pub(crate) enum Node {
 
 /// What lies at `path`.
 pub(crate) fn node(fingerprints: &Fingerprints, path: &Path) -> Result<Node, Refusal> {
+    if paths::is_a_process_own(path) {
+        return Ok(Node::Other);
+    }
     match fingerprints.presence(path) {
         Ok(Presence::Absent) => Ok(Node::Absent),
         Ok(Presence::Present { kind: Kind::File, stamp }) => Ok(Node::File(stamp)),
@@ -31,10 +34,12 @@ pub(crate) fn node(fingerprints: &Fingerprints, path: &Path) -> Result<Node, Ref
 
 /// The content digest of the file at `path`.
 pub(crate) fn fingerprint(fingerprints: &Fingerprints, path: &Path) -> Result<Fingerprint, Refusal> {
+    let no_file = || Refusal { reason: Reason::InputNotAFile, detail: paths::path_text(path) };
+    if paths::is_a_process_own(path) {
+        return Err(no_file());
+    }
     fingerprints.file(path).map_err(|_| match node(fingerprints, path) {
-        Ok(Node::Folder(_) | Node::Other) => {
-            Refusal { reason: Reason::InputNotAFile, detail: paths::path_text(path) }
-        }
+        Ok(Node::Folder(_) | Node::Other) => no_file(),
         _ => unreadable(path),
     })
 }

@@ -19,6 +19,11 @@ pub(crate) fn resolve(cwd: &Path, spelled: &[u8]) -> PathBuf {
     if spelled.is_empty() { cwd.to_owned() } else { cwd.join(as_path(spelled)) }
 }
 
+/// Whether `path` leads each process to files of its own: what it is for the caller cannot be seen from here.
+pub(crate) fn is_a_process_own(path: &Path) -> bool {
+    path.starts_with("/proc") || path.starts_with("/dev")
+}
+
 /// Splits a spelling at its last slash: the folder ("" when there is none, "/" for the root) and the name.
 pub(crate) fn split(spelled: &[u8]) -> (&[u8], &[u8]) {
     match spelled.iter().rposition(|byte| *byte == b'/') {

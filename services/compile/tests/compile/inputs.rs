@@ -199,3 +199,15 @@ async fn folders_named_by_a_variable_are_searched() {
     sandbox.write("early/v.h", "#define V 2\n");
     client.compile(ARGS).await.expect_stored("input_appeared");
 }
+
+#[tokio::test]
+async fn what_is_another_file_for_each_process_is_no_input() {
+    let sandbox = sandbox();
+    let client = sandbox.client("gcc");
+    for source in ["/dev/stdin", "/proc/self/fd/0", "/dev/fd/0"] {
+        let args = ["-x", "c", "-c", source, "-o", "a.o"];
+        client.compile(&args).await.expect_not_stored("input_not_a_file");
+        client.compile(&args).await.expect_not_stored("input_not_a_file");
+    }
+    client.compile(&["@/dev/fd/0"]).await.expect_not_stored("response_file");
+}

@@ -1,5 +1,7 @@
 //! Whatever dies, every compile gives the right object.
 
+use std::os::unix::fs::OpenOptionsExt as _;
+
 use larder_tests::{Sandbox, kill, same_as_alone, signal, wait_until};
 use rustix::process::Signal;
 
@@ -157,4 +159,34 @@ fn a_second_daemon_does_not_start() {
     assert!(!output.status.success());
     assert_eq!(sandbox.pid("larderd"), first);
     assert!(sandbox.status().is_some(), "the first is as well as before");
+}
+
+#[test]
+fn a_build_that_is_suspended_does_not_hold_up_another() {
+    let sandbox = Sandbox::new();
+    sandbox.start();
+    let fifo = sandbox.work().join("held.h");
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).expect("our own folder");
+    // The compiler waits for the header until somebody writes it.
+    sandbox.write_settled("held.c", "#include \"held.h\"\n");
+    let argv = ["gcc", "-c", "held.c", "-o", "held.o"];
+    let mut first = sandbox.larder(argv).spawn().expect("larder starts");
+    let writer = std::fs::OpenOptions::new().write(true).open(&fifo).expect("the first compiler reads");
+    signal(first.id(), Signal::STOP);
+    let mut second = sandbox.larder(argv).spawn().expect("larder starts");
+    wait_until("the second compiler to run", || {
+        let compilers = larder_tests::processes_of(&sandbox.runtime());
+        (compilers.iter().filter(|(_, name)| name == "cc1").count() == 2).then_some(())
+    });
+    drop(writer);
+    let status = wait_until("the second to end", || {
+        // Whoever opens the header only now would wait for a writer.
+        let now = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+        let _ = std::fs::OpenOptions::new().write(true).custom_flags(now).open(&fifo);
+        second.try_wait().expect("our child")
+    });
+    assert!(status.success());
+    signal(first.id(), Signal::CONT);
+    assert!(first.wait().expect("it ends").success());
 }

@@ -126,6 +126,11 @@ impl<P> Leases<P> {
         lost.iter().filter_map(|lease| table.open.remove(lease)).map(|open| (open.plan, open.hold)).collect()
     }
 
+    /// The connection that others wait for at `base`.
+    pub(crate) fn holder(&self, base: &Key) -> Option<ConnectionId> {
+        lock(&self.0).running.get(base).map(|running| running.connection)
+    }
+
     /// How many are open.
     pub(crate) fn open(&self) -> usize {
         lock(&self.0).open.len()

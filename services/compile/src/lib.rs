@@ -22,6 +22,7 @@ mod lease;
 mod lookup;
 mod manifest;
 mod paths;
+mod peers;
 mod places;
 mod publish;
 mod record;

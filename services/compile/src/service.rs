@@ -13,10 +13,11 @@ use larder_proto::v1::{
     CompileFailure, CompileReply, CompileRequest, Figure, Lookup, Publish, Published, Run,
 };
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
-use larder_service::{BoxFuture, Connection, ConnectionId, Context, Reason, Service};
+use larder_service::{BoxFuture, Connection, ConnectionId, Context, Key, Reason, Service};
 use larder_store::Store;
 use prost::Message as _;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::args::{self, Refusal};
 use crate::call::Call;
@@ -28,6 +29,9 @@ use crate::state::{Core, NAME, Plan};
 
 /// How long one client waits for another that compiles the same.
 const LONGEST_WAIT: Duration = Duration::from_mins(10);
+
+/// How often it is looked whether that other is stopped.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The compile cache.
 pub struct Compile(Arc<Core>);
@@ -67,6 +71,7 @@ impl Compile {
             Ok(call) => Arc::new(call),
             Err(error) => return self.malformed(&error.to_string()),
         };
+        core.peers.note(connection);
         let mut waited = Waited::default();
         loop {
             let mut draft = Draft::new(&call);
@@ -90,6 +95,7 @@ impl Compile {
                     Err(why) => (prepared, why),
                 },
             };
+            let base = prepared.base;
             let waiting = match core.leases.turn(&prepared.base, connection.id) {
                 Turn::Wait(waiting) if !waited.enough => Err(waiting),
                 _ => {
@@ -101,7 +107,7 @@ impl Compile {
             };
             match waiting {
                 Ok(run) => return Reply::Run(run),
-                Err(ending) => waited.wait(ending, clock).await,
+                Err(ending) => waited.wait(ending, core, &base).await,
             }
         }
     }
@@ -209,6 +215,7 @@ impl Service for Compile {
     }
 
     fn closed(&self, connection: ConnectionId) {
+        self.0.peers.forget(connection);
         for (plan, _hold) in self.0.leases.lose(connection, None) {
             self.lost(plan);
         }
@@ -266,12 +273,21 @@ struct Waited {
 }
 
 impl Waited {
-    async fn wait(&mut self, mut ending: watch::Receiver<Ending>, clock: &dyn larder_service::Clock) {
+    async fn wait(&mut self, mut ending: watch::Receiver<Ending>, core: &Core, base: &Key) {
+        let clock = &*core.context.clock;
         let start = clock.monotonic_ns();
-        let left = LONGEST_WAIT.saturating_sub(Duration::from_nanos(self.ns));
-        // An error of the channel is the end of the lease, too.
-        let timely = tokio::time::timeout(left, ending.changed()).await.is_ok();
-        self.enough = !timely || *ending.borrow() == Ending::NotStored;
+        let deadline = Instant::now() + LONGEST_WAIT.saturating_sub(Duration::from_nanos(self.ns));
+        self.enough = loop {
+            let step = deadline.min(Instant::now() + LOOK_AGAIN);
+            // An error of the channel is the end of the lease, too.
+            if tokio::time::timeout_at(step, ending.changed()).await.is_ok() {
+                break *ending.borrow() == Ending::NotStored;
+            }
+            let stopped = core.leases.holder(base).is_some_and(|holder| core.peers.is_stopped(holder));
+            if stopped || Instant::now() >= deadline {
+                break true;
+            }
+        };
         self.ns += clock.monotonic_ns().saturating_sub(start);
     }
 }

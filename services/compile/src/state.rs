@@ -12,6 +12,7 @@ use crate::difference::Earlier;
 use crate::identity::Compilers;
 use crate::lease::Leases;
 use crate::lookup::Prepared;
+use crate::peers::Peers;
 use crate::record::Draft;
 use crate::seen::Seen;
 use crate::texts::Texts;
@@ -30,6 +31,7 @@ pub(crate) struct Core {
     pub(crate) seen: Seen,
     pub(crate) earlier: Earlier,
     pub(crate) leases: Leases<Plan>,
+    pub(crate) peers: Peers,
     /// Held while a manifest is read, changed and written.
     pub(crate) manifests: Mutex<()>,
     /// Tells this daemon's list files from an earlier one's.
@@ -73,6 +75,7 @@ impl Core {
             seen: Seen::default(),
             earlier: Earlier::default(),
             leases: Leases::default(),
+            peers: Peers::default(),
             manifests: Mutex::new(()),
             context,
             store,

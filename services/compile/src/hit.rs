@@ -5,8 +5,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use larder_proto::v1::{Hit, OutputFile, WriteStyle};
 use larder_service::Reason;
 
-use crate::args::{Invocation, Refusal};
-use crate::lookup::Known;
+use crate::archive::ARCHIVE;
+use crate::args::Refusal;
+use crate::lookup::{Known, Work};
 use crate::record::bare;
 use crate::state::Core;
 
@@ -20,7 +21,7 @@ const MAX_INLINE: u64 = 16 * 1024;
 
 impl Core {
     /// What the client writes and replays; without its record's number. Refused when an output is gone after all.
-    pub(crate) fn hit(&self, invocation: &Invocation, known: &Known) -> Result<Hit, Refusal> {
+    pub(crate) fn hit(&self, work: &Work, known: &Known) -> Result<Hit, Refusal> {
         let gone = || bare(Reason::ResultGone);
         let failed = |error: larder_store::StoreError| {
             tracing::warn!(%error, "failed to read an output");
@@ -28,13 +29,9 @@ impl Core {
         };
         let mut outputs = Vec::with_capacity(known.result.outputs.len());
         for output in &known.result.outputs {
-            let (path, style) = match (output.name.as_str(), &invocation.depfile) {
-                (OBJECT, _) => (&invocation.object, WriteStyle::Replace),
-                (DEPFILE, Some(depfile)) => (&depfile.path, WriteStyle::Rewrite),
-                _ => return Err(gone()),
-            };
+            let (path, style) = place(work, &output.name).ok_or_else(gone)?;
             let mut file = OutputFile {
-                path: path.clone(),
+                path: path.to_vec(),
                 size: output.digest.size,
                 mode: output.mode,
                 style: style.into(),
@@ -49,7 +46,10 @@ impl Core {
             }
             outputs.push(file);
         }
-        let expected = 1 + usize::from(invocation.depfile.is_some());
+        let expected = match work {
+            Work::Compile(prepared) => 1 + usize::from(prepared.invocation.depfile.is_some()),
+            Work::Archive(_) => 1,
+        };
         if outputs.len() != expected {
             return Err(gone());
         }
@@ -60,5 +60,19 @@ impl Core {
             exit_code: known.result.exit_code,
             record: 0,
         })
+    }
+}
+
+/// Where the output called `name` goes, and how it is written there.
+fn place<'a>(work: &'a Work, name: &str) -> Option<(&'a [u8], WriteStyle)> {
+    match work {
+        Work::Compile(prepared) => match (name, &prepared.invocation.depfile) {
+            (OBJECT, _) => Some((&prepared.invocation.object, WriteStyle::Replace)),
+            (DEPFILE, Some(depfile)) => Some((&depfile.path, WriteStyle::Rewrite)),
+            _ => None,
+        },
+        Work::Archive(filing) => {
+            (name == ARCHIVE).then(|| (filing.request.archive.as_slice(), filing.style()))
+        }
     }
 }

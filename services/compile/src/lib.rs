@@ -9,6 +9,7 @@ pub mod depfile;
 pub mod directives;
 
 mod absence;
+mod archive;
 mod call;
 mod environment;
 mod files;

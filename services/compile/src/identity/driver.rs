@@ -1,13 +1,14 @@
 //! Identifies the program that the client would run.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use larder_service::{Clock, Hasher, Reason};
 
-use super::Driver;
 use super::loader::add_program;
 use super::premises::Collector;
 use super::probe::Probe;
+use super::{Asked, Driver, Tool, archiver};
 use crate::args::{Family, Refusal};
 use crate::call::Call;
 use crate::paths;
@@ -43,13 +44,13 @@ const FOREIGN_MACROS: &[&str] = &[
     "__ibmxl__",
 ];
 
-/// Identifies the driver of `call`, asking it in the folder `cwd`.
+/// Identifies the tool of `call`, asking it in the folder `cwd`.
 pub(super) fn identify(
     collector: &mut Collector<'_>,
     call: &Call,
     cwd: &Path,
     clock: &dyn Clock,
-) -> Result<Driver, Refusal> {
+) -> Result<Tool, Refusal> {
     let unknown = || Refusal { reason: Reason::CompilerUnknown, detail: paths::path_text(&call.tool) };
     let program = collector.follow(&call.tool).ok_or_else(unknown)?;
     let name = program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -60,12 +61,16 @@ pub(super) fn identify(
     let mut hasher = Hasher::key("driver");
     hasher.field("tool", &paths::into_bytes(call.tool.clone()));
     hasher.field("name", &call.tool_name);
-    add_program(collector, &mut hasher, &program, &call.env, clock)?;
+    let bound = add_program(collector, &mut hasher, &program, &call.env, clock)?;
+    let asked = Asked { call, options: &[], cwd, clock };
+    if let Some(archiver) = archiver::identify(collector, hasher.clone(), asked, &program, &bound)? {
+        return Ok(Tool::Archiver(Arc::new(archiver)));
+    }
     let args = ["-dM", "-E", "-x", "c", "/dev/null"].map(str::as_bytes).to_vec();
     let probe = Probe { program: &call.tool, argv0: &call.tool_name, args, env: &call.env, cwd };
     let answer = probe.ask(clock)?;
     let family = family(&answer.stdout).filter(|_| answer.succeeded).ok_or_else(unknown)?;
-    Ok(Driver { key: hasher.finish_key(), family })
+    Ok(Tool::Compiler(Arc::new(Driver { key: hasher.finish_key(), family })))
 }
 
 /// The family whose macros are predefined. `None` for every other compiler.

@@ -4,6 +4,7 @@
 
 mod sandbox;
 
+mod archives;
 mod identity;
 mod inputs;
 mod leases;

@@ -1,5 +1,6 @@
 //! What larder promises, one file per behaviour.
 
+mod archives;
 mod bad_input;
 mod brokers;
 mod build_systems;

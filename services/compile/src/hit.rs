@@ -5,8 +5,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use larder_proto::v1::{Hit, OutputFile, WriteStyle};
 use larder_service::Reason;
 
-use crate::args::{Invocation, Refusal};
-use crate::lookup::Known;
+use crate::archive::ARCHIVE;
+use crate::args::Refusal;
+use crate::lookup::{Known, Work};
 use crate::record::bare;
 use crate::state::Core;
 
@@ -20,7 +21,7 @@ const MAX_INLINE: u64 = 16 * 1024;
 
 impl Core {
     /// What the client writes and replays; without its record's number. Refused when an output is gone after all.
-    pub(crate) fn hit(&self, invocation: &Invocation, known: &Known) -> Result<Hit, Refusal> {
+    pub(crate) fn hit(&self, work: &Work, known: &Known) -> Result<Hit, Refusal> {
         let gone = || bare(Reason::ResultGone);
         let failed = |error: larder_store::StoreError| {
             tracing::warn!(%error, "failed to read an output");
@@ -28,17 +29,9 @@ impl Core {
         };
         let mut outputs = Vec::with_capacity(known.result.outputs.len());
         for output in &known.result.outputs {
-            let (path, in_place) = match (output.name.as_str(), &invocation.depfile) {
-                (OBJECT, _) => (&invocation.object, invocation.object_in_place),
-                (DEPFILE, Some(depfile)) => (&depfile.path, true),
-                (name, _) => {
-                    let side = invocation.side.iter().find(|side| side.suffix == name).ok_or_else(gone)?;
-                    (&side.path, side.in_place)
-                }
-            };
-            let style = if in_place { WriteStyle::Rewrite } else { WriteStyle::Replace };
+            let (path, style) = place(work, &output.name).ok_or_else(gone)?;
             let mut file = OutputFile {
-                path: path.clone(),
+                path: path.to_vec(),
                 size: output.digest.size,
                 mode: output.mode,
                 style: style.into(),
@@ -53,7 +46,11 @@ impl Core {
             }
             outputs.push(file);
         }
-        if outputs.len() != invocation.outputs().count() {
+        let expected = match work {
+            Work::Compile(prepared) => prepared.invocation.outputs().count(),
+            Work::Archive(_) => 1,
+        };
+        if outputs.len() != expected {
             return Err(gone());
         }
         Ok(Hit {
@@ -63,5 +60,26 @@ impl Core {
             exit_code: known.result.exit_code,
             record: 0,
         })
+    }
+}
+
+/// Where the output called `name` goes, and how it is written there.
+fn place<'a>(work: &'a Work, name: &str) -> Option<(&'a [u8], WriteStyle)> {
+    match work {
+        Work::Compile(prepared) => {
+            let invocation = &prepared.invocation;
+            let (path, in_place) = match (name, &invocation.depfile) {
+                (OBJECT, _) => (&invocation.object, invocation.object_in_place),
+                (DEPFILE, Some(depfile)) => (&depfile.path, true),
+                (name, _) => {
+                    let side = invocation.side.iter().find(|side| side.suffix == name)?;
+                    (&side.path, side.in_place)
+                }
+            };
+            Some((path, if in_place { WriteStyle::Rewrite } else { WriteStyle::Replace }))
+        }
+        Work::Archive(filing) => {
+            (name == ARCHIVE).then(|| (filing.request.archive.as_slice(), filing.style()))
+        }
     }
 }

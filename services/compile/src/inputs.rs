@@ -108,7 +108,7 @@ impl Reader<'_> {
     /// A link or folder on the way to `path` was put there after the tool was started.
     ///
     /// A change of what a folder lists sets both its times; moving or replacing it sets the change time alone.
-    fn moved(&self, path: &Path, checked: &mut HashSet<PathBuf>) -> bool {
+    pub(crate) fn moved(&self, path: &Path, checked: &mut HashSet<PathBuf>) -> bool {
         let linked = path.symlink_metadata().is_ok_and(|meta| meta.is_symlink() && self.is_young(&meta));
         let folder = path.parent().unwrap_or(Path::new("/"));
         if linked || checked.contains(folder) {

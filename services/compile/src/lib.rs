@@ -9,6 +9,7 @@ pub mod depfile;
 pub mod directives;
 
 mod absence;
+mod archive;
 mod arguments;
 mod call;
 mod difference;

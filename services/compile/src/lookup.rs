@@ -6,11 +6,12 @@ use std::sync::Arc;
 use larder_service::{ConnectionId, Digest, Key, Reason};
 use larder_store::ActionResult;
 
+use crate::archive::Filing;
 use crate::args::{self, Invocation, Refusal};
 use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::files;
-use crate::identity::{Driver, Toolset};
+use crate::identity::{Driver, Tool, Toolset};
 use crate::key::{self, Parts};
 use crate::manifest::codec;
 use crate::manifest::validate::Validation;
@@ -31,6 +32,23 @@ pub(crate) struct Prepared {
     pub(crate) base: Key,
     /// The call whatever its source holds.
     pub(crate) seen: Key,
+}
+
+/// A call that can be cached.
+#[derive(Clone, Debug)]
+pub(crate) enum Work {
+    Compile(Box<Prepared>),
+    Archive(Box<Filing>),
+}
+
+impl Work {
+    /// What others wait for who ask the same.
+    pub(crate) fn base(&self) -> Key {
+        match self {
+            Self::Compile(prepared) => prepared.base,
+            Self::Archive(filing) => filing.base,
+        }
+    }
 }
 
 /// A known result, its blobs present and pinned.
@@ -54,15 +72,33 @@ impl Core {
         self: &Arc<Self>,
         call: &Arc<Call>,
         draft: &mut Draft,
-    ) -> Result<Prepared, Refusal> {
+    ) -> Result<Work, Refusal> {
         if !call.sees_like(self.context.filesystem_view) {
             return Err(bare(Reason::OtherFilesystemView));
         }
         call.env.refuse()?;
-        let driver = match self.compilers.known_driver(call) {
+        let tool = match self.compilers.known_tool(call) {
             Some(known) => known?,
-            None => self.blocking(call, |core, call| core.compilers.driver(call)).await?,
+            None => self.blocking(call, |core, call| core.compilers.tool(call)).await?,
         };
+        match &*tool {
+            Tool::Compiler(driver) => {
+                let prepared = self.prepare_compile(call, Arc::clone(driver), draft).await?;
+                Ok(Work::Compile(Box::new(prepared)))
+            }
+            Tool::Archiver(archiver) => {
+                let filing = self.prepare_archive(call, Arc::clone(archiver), draft).await?;
+                Ok(Work::Archive(Box::new(filing)))
+            }
+        }
+    }
+
+    async fn prepare_compile(
+        self: &Arc<Self>,
+        call: &Arc<Call>,
+        driver: Arc<Driver>,
+        draft: &mut Draft,
+    ) -> Result<Prepared, Refusal> {
         let arguments = Arguments::of(call)?;
         let invocation = args::parse(driver.dialect, &arguments.all)?;
         draft.parsed(&invocation);
@@ -73,7 +109,8 @@ impl Core {
             Some(known) => known?,
             None => {
                 let (driver, invocation) = (Arc::clone(&driver), Arc::clone(&invocation));
-                let ask = move |core: &Self, call: &Call| core.compilers.toolset(&driver, call, &invocation);
+                let ask =
+                    move |core: &Self, call: &Arc<Call>| core.compilers.toolset(&driver, call, &invocation);
                 self.blocking(call, ask).await?
             }
         };
@@ -97,10 +134,10 @@ impl Core {
     }
 
     /// Runs what may take long on a thread that may block.
-    async fn blocking<T: Send + 'static>(
+    pub(crate) async fn blocking<T: Send + 'static>(
         self: &Arc<Self>,
         call: &Arc<Call>,
-        work: impl FnOnce(&Self, &Call) -> Result<T, Refusal> + Send + 'static,
+        work: impl FnOnce(&Self, &Arc<Call>) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         let (core, call) = (Arc::clone(self), Arc::clone(call));
         tokio::task::spawn_blocking(move || work(&core, &call))
@@ -119,13 +156,35 @@ impl Core {
         Ok(())
     }
 
+    /// Whether the result of `work` is known. What it holds is pinned to `connection`.
+    pub(crate) fn find(&self, work: &Work, connection: ConnectionId) -> Result<Found, Refusal> {
+        match work {
+            Work::Compile(prepared) => self.find_compile(prepared, connection),
+            Work::Archive(filing) => {
+                let Some(known) = self.fetch(filing.base, connection)? else {
+                    return Ok(Found::Missing(self.archive_missing(filing)));
+                };
+                self.remember_archive(filing);
+                Ok(Found::Known(known))
+            }
+        }
+    }
+
+    /// The result stored under `action`, if it is there with all its blobs.
+    fn fetch(&self, action: Key, connection: ConnectionId) -> Result<Option<Box<Known>>, Refusal> {
+        let Some(result) = self.store.action(&action).map_err(store_failed)? else { return Ok(None) };
+        for output in &result.outputs {
+            self.store.pin(connection, &output.digest).map_err(store_failed)?;
+            if self.store.blob(&output.digest).map_err(store_failed)?.is_none() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Box::new(Known { action, result })))
+    }
+
     /// Whether an input set of `prepared` still holds and its result is there. What the result holds is pinned to
     /// `connection`.
-    pub(crate) fn find(&self, prepared: &Prepared, connection: ConnectionId) -> Result<Found, Refusal> {
-        let store_failed = |error: larder_store::StoreError| {
-            tracing::warn!(%error, "failed to look up an action");
-            bare(Reason::StoreFailed)
-        };
+    fn find_compile(&self, prepared: &Prepared, connection: ConnectionId) -> Result<Found, Refusal> {
         let Some(bytes) = self.store.manifest(&prepared.base).map_err(store_failed)? else {
             return Ok(Found::Missing(self.never_seen(prepared)));
         };
@@ -148,18 +207,11 @@ impl Core {
                 // The newest set says best what changed since.
                 Err(why) => missing = missing.or(Some(why)),
                 Ok(()) => {
-                    let result = self.store.action(&entry.action).map_err(store_failed)?;
-                    let Some(result) = result else {
-                        return Ok(Found::Missing(bare(Reason::ResultGone)));
-                    };
-                    for output in &result.outputs {
-                        self.store.pin(connection, &output.digest).map_err(store_failed)?;
-                        if self.store.blob(&output.digest).map_err(store_failed)?.is_none() {
-                            return Ok(Found::Missing(bare(Reason::ResultGone)));
-                        }
+                    let found = self.fetch(entry.action, connection)?;
+                    if found.is_some() {
+                        self.seen.remember(prepared.seen, prepared.source);
                     }
-                    self.seen.remember(prepared.seen, prepared.source);
-                    return Ok(Found::Known(Box::new(Known { action: entry.action, result })));
+                    return Ok(found.map_or_else(|| Found::Missing(bare(Reason::ResultGone)), Found::Known));
                 }
             }
         }
@@ -174,6 +226,11 @@ impl Core {
             _ => Refusal { reason: Reason::FirstSeen, detail: self.earlier.difference(prepared) },
         }
     }
+}
+
+fn store_failed(error: larder_store::StoreError) -> Refusal {
+    tracing::warn!(%error, "failed to look up an action");
+    bare(Reason::StoreFailed)
 }
 
 /// Refuses what only the command line itself brings into the text.

@@ -13,13 +13,14 @@ use crate::args::Refusal;
 use crate::arguments::Arguments;
 use crate::depfile;
 use crate::hit::{DEPFILE, OBJECT};
+use crate::identity::Tool;
 use crate::inputs::{self, ReadFile};
 use crate::key;
 use crate::manifest::{Entry, Manifest, codec};
 use crate::paths;
 use crate::places::Places;
 use crate::record::bare;
-use crate::state::{Core, Plan};
+use crate::state::{Compiling, Core, Plan, Planned};
 
 /// Most bytes of one stream that are kept.
 const MAX_STREAM: usize = 1024 * 1024;
@@ -27,8 +28,8 @@ const MAX_STREAM: usize = 1024 * 1024;
 /// Largest dependency file.
 const MAX_LIST: u64 = 8 * 1024 * 1024;
 
-/// Mode bits of everything a compiler writes, before the umask.
-const MODE: u32 = 0o666;
+/// Mode bits of everything a compiler or archiver writes, before the umask.
+pub(crate) const MODE: u32 = 0o666;
 
 /// What was stored.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,14 @@ pub(crate) struct Stored {
 impl Core {
     /// Stores what `publish` tells of, or says why not. Reads many files: for threads that may block.
     pub(crate) fn publish(&self, plan: &Plan, publish: Publish) -> Result<Stored, Refusal> {
+        match &plan.work {
+            Planned::Compile(compiling) => self.publish_compile(compiling, publish),
+            Planned::Archive(filing) => self.publish_archive(filing, &publish),
+        }
+    }
+
+    /// Refuses failures, and what makes no sense. Tells when the tool was started, by the clock of files.
+    pub(crate) fn may_be_stored(&self, publish: &Publish) -> Result<u64, Refusal> {
         if publish.exit_code != 0 {
             return Err(Refusal { reason: Reason::ToolFailed, detail: publish.exit_code.to_string() });
         }
@@ -54,6 +63,11 @@ impl Core {
         if started == 0 || started > self.context.clock.file_time_ns() {
             return Err(bare(Reason::RequestMalformed));
         }
+        Ok(started)
+    }
+
+    fn publish_compile(&self, plan: &Compiling, publish: Publish) -> Result<Stored, Refusal> {
+        let started = self.may_be_stored(&publish)?;
         let invocation = &plan.prepared.invocation;
         let cwd = plan.prepared.call.cwd.as_path();
         let depfile = match &invocation.depfile {
@@ -108,7 +122,12 @@ impl Core {
     }
 
     /// The files that the tool read, by its own list.
-    fn listed(&self, plan: &Plan, depfile: Option<&[u8]>, started: u64) -> Result<Vec<Vec<u8>>, Refusal> {
+    fn listed(
+        &self,
+        plan: &Compiling,
+        depfile: Option<&[u8]>,
+        started: u64,
+    ) -> Result<Vec<Vec<u8>>, Refusal> {
         let unreadable = || inputs::about(Reason::DependenciesUnreadable, &plan.prepared.invocation.source);
         if !plan.prepared.invocation.language.is_preprocessed() {
             return Ok(vec![plan.prepared.invocation.source.clone()]);
@@ -128,12 +147,13 @@ impl Core {
     }
 
     /// The compiler that ran is the one that the key names.
-    fn same_compiler(&self, plan: &Plan) -> Result<(), Refusal> {
+    fn same_compiler(&self, plan: &Compiling) -> Result<(), Refusal> {
         let prepared = &plan.prepared;
-        let driver = self.compilers.driver(&prepared.call)?;
-        let toolset = self.compilers.toolset(&driver, &prepared.call, &prepared.invocation)?;
-        if driver.key == prepared.driver.key && toolset.key == prepared.toolset.key {
-            return Ok(());
+        if let Tool::Compiler(driver) = &*self.compilers.tool(&prepared.call)? {
+            let toolset = self.compilers.toolset(driver, &prepared.call, &prepared.invocation)?;
+            if driver.key == prepared.driver.key && toolset.key == prepared.toolset.key {
+                return Ok(());
+            }
         }
         Err(Refusal { reason: Reason::InputsChangedMeanwhile, detail: paths::path_text(&prepared.call.tool) })
     }
@@ -141,7 +161,7 @@ impl Core {
     /// The input set, its action key still open.
     fn entry(
         &self,
-        plan: &Plan,
+        plan: &Compiling,
         listed: Vec<Vec<u8>>,
         started: u64,
     ) -> Result<(Entry, Vec<ReadFile>), Refusal> {
@@ -195,7 +215,7 @@ impl Core {
 
 /// An output as the tool left it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Written {
+pub(crate) struct Written {
     size: u64,
     inode: u64,
     changed: (i64, i64),
@@ -203,7 +223,7 @@ struct Written {
 
 impl Written {
     /// The ordinary file at `path`, spelled `spelled`, written since `started`.
-    fn at(path: &Path, spelled: &[u8], started: u64) -> Result<Self, Refusal> {
+    pub(crate) fn at(path: &Path, spelled: &[u8], started: u64) -> Result<Self, Refusal> {
         let meta = path.symlink_metadata().map_err(|_| inputs::about(Reason::OutputMissing, spelled))?;
         if !meta.is_file() {
             return Err(inputs::about(Reason::OutputNotAFile, spelled));

@@ -2,6 +2,7 @@
 
 use larder_service::{Clock, Key, NewRecord};
 
+use crate::archive::Request;
 use crate::args::{Invocation, Refusal};
 use crate::call::Call;
 use crate::paths;
@@ -26,6 +27,11 @@ impl Draft {
     pub(crate) fn parsed(&mut self, invocation: &Invocation) {
         self.source = paths::text(&invocation.source);
         self.output = paths::text(&invocation.object);
+    }
+
+    pub(crate) fn archived(&mut self, request: &Request) {
+        self.source = paths::text(request.members.first().unwrap_or(&request.archive));
+        self.output = paths::text(&request.archive);
     }
 
     pub(crate) fn keyed(&mut self, action: &Key) {

@@ -19,13 +19,14 @@ use prost::Message as _;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::archive::Filing;
 use crate::args::{self, Refusal};
 use crate::call::Call;
 use crate::lease::{Ending, Hold, Turn};
-use crate::lookup::{Found, Known, Prepared};
+use crate::lookup::{Found, Known, Prepared, Work};
 use crate::paths;
 use crate::record::{Draft, since};
-use crate::state::{Core, NAME, Plan};
+use crate::state::{Compiling, Core, NAME, Plan, Planned};
 
 /// How long one client waits for another that compiles the same.
 const LONGEST_WAIT: Duration = Duration::from_mins(10);
@@ -76,33 +77,43 @@ impl Compile {
         loop {
             let mut draft = Draft::new(&call);
             let found = match core.prepare(&call, &mut draft).await {
-                Ok(prepared) => core.find(&prepared, connection.id).map(|found| (prepared, found)),
+                Ok(work) => core.find(&work, connection.id).map(|found| (work, found)),
                 Err(refusal) => Err(refusal),
             };
             draft.overhead_us = since(clock, start.saturating_add(waited.ns));
-            let (prepared, why) = match found {
+            let (work, why) = match found {
                 Err(refusal) => {
                     return self.stand_aside(refusal, draft);
                 }
-                Ok((prepared, Found::Missing(why))) => (prepared, why),
-                Ok((prepared, Found::Known(known))) => match core.hit(&prepared.invocation, &known) {
+                Ok((work, Found::Missing(why))) => (work, why),
+                Ok((work, Found::Known(known))) => match core.hit(&work, &known) {
                     Ok(mut hit) => {
-                        core.earlier.remember(&prepared);
+                        if let Work::Compile(prepared) = &work {
+                            core.earlier.remember(prepared);
+                        }
                         draft.keyed(&known.action);
                         hit.record = self.count_hit(draft, &known);
                         return Reply::Hit(hit);
                     }
-                    Err(why) => (prepared, why),
+                    Err(why) => (work, why),
                 },
             };
-            let base = prepared.base;
-            let waiting = match core.leases.turn(&prepared.base, connection.id) {
+            let base = work.base();
+            let waiting = match core.leases.turn(&base, connection.id) {
                 Turn::Wait(waiting) if !waited.enough => Err(waiting),
                 _ => {
-                    for (plan, _hold) in core.leases.lose(connection.id, Some(&prepared.base)) {
+                    for (plan, _hold) in core.leases.lose(connection.id, Some(&base)) {
                         self.lost(plan);
                     }
-                    self.let_run(connection.id, prepared, draft, &why, waited.enough)
+                    match work {
+                        Work::Compile(prepared) => {
+                            self.let_compile(connection.id, *prepared, draft, &why, waited.enough)
+                        }
+                        Work::Archive(filing) => match core.expect_archive(*filing).await {
+                            Ok(filing) => self.let_file(connection.id, filing, draft, &why, waited.enough),
+                            Err(refusal) => return self.stand_aside(refusal, draft),
+                        },
+                    }
                 }
             };
             match waiting {
@@ -113,7 +124,7 @@ impl Compile {
     }
 
     /// Gives a lease, and says how to run the tool so that its inputs become known.
-    fn let_run(
+    fn let_compile(
         &self,
         connection: ConnectionId,
         prepared: Prepared,
@@ -127,12 +138,7 @@ impl Compile {
         let arguments = Arc::clone(&prepared.arguments);
         let invocation = Arc::clone(&prepared.invocation);
         let (family, base) = (prepared.driver.dialect.family, prepared.base);
-        let mut run = Run {
-            outcome: why.reason.outcome().id().to_owned(),
-            reason: why.reason.id().to_owned(),
-            sentence: why.reason.sentence().to_owned(),
-            ..Default::default()
-        };
+        let mut run = told(why.reason);
         let plan = |lease: u64| {
             let own = core.list_file(lease);
             let list = own.as_os_str().as_bytes();
@@ -148,10 +154,27 @@ impl Compile {
                     (true, own)
                 }
             };
-            Plan { prepared, draft, why: (why.reason, why.detail.clone()), list, list_is_ours }
+            let work = Planned::Compile(Box::new(Compiling { prepared, list, list_is_ours }));
+            Plan { work, draft, why: (why.reason, why.detail.clone()) }
         };
         run.lease = core.leases.give(base, connection, alone, plan)?;
         Ok(run)
+    }
+
+    /// Gives a lease; what an archiver reads is known already.
+    fn let_file(
+        &self,
+        connection: ConnectionId,
+        filing: Filing,
+        draft: Draft,
+        why: &Refusal,
+        alone: bool,
+    ) -> Result<Run, watch::Receiver<Ending>> {
+        let base = filing.base;
+        let work = Planned::Archive(Box::new(filing));
+        let plan = |_| Plan { work, draft, why: (why.reason, why.detail.clone()) };
+        let lease = self.0.leases.give(base, connection, alone, plan)?;
+        Ok(Run { lease, ..told(why.reason) })
     }
 
     async fn publish(&self, connection: &Connection, publish: Publish) -> Reply {
@@ -168,12 +191,7 @@ impl Compile {
     fn stand_aside(&self, refusal: Refusal, draft: Draft) -> Reply {
         let reason = refusal.reason;
         self.0.record(reason, draft, &refusal.detail, 0, 0);
-        Reply::Run(Run {
-            outcome: reason.outcome().id().to_owned(),
-            reason: reason.id().to_owned(),
-            sentence: reason.sentence().to_owned(),
-            ..Default::default()
-        })
+        Reply::Run(told(reason))
     }
 
     fn count_hit(&self, draft: Draft, known: &Known) -> u64 {
@@ -227,7 +245,7 @@ impl Service for Compile {
     fn figures(&self) -> Vec<Figure> {
         vec![Figure {
             id: "running".to_owned(),
-            title: "Compilers running now".to_owned(),
+            title: "Compilers and archivers running now".to_owned(),
             value: self.0.leases.open() as u64,
             unit: "count".to_owned(),
         }]
@@ -256,6 +274,16 @@ fn finish(core: &Core, plan: Plan, hold: Hold<Plan>, publish: Publish) -> Result
             hold.end(Ending::NotStored);
             Err(refusal.reason)
         }
+    }
+}
+
+/// A run for `reason`, without a lease.
+fn told(reason: Reason) -> Run {
+    Run {
+        outcome: reason.outcome().id().to_owned(),
+        reason: reason.id().to_owned(),
+        sentence: reason.sentence().to_owned(),
+        ..Default::default()
     }
 }
 

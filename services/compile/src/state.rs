@@ -8,6 +8,7 @@ use larder_service::{Context, Reason};
 use larder_store::Store;
 
 use crate::absence::Absence;
+use crate::archive::Filing;
 use crate::difference::Earlier;
 use crate::identity::Compilers;
 use crate::lease::Leases;
@@ -41,10 +42,23 @@ pub(crate) struct Core {
 /// What is to be done when the tool has ended.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) prepared: Prepared,
+    pub(crate) work: Planned,
     pub(crate) draft: Draft,
     /// Reason of the miss, and what it is about.
     pub(crate) why: (Reason, String),
+}
+
+/// What the tool is to do.
+#[derive(Debug)]
+pub(crate) enum Planned {
+    Compile(Box<Compiling>),
+    Archive(Box<Filing>),
+}
+
+/// A compile under way.
+#[derive(Debug)]
+pub(crate) struct Compiling {
+    pub(crate) prepared: Prepared,
     /// The list of files that the tool read; empty where it lists none, and reads only its source.
     pub(crate) list: PathBuf,
     /// The list is the daemon's own, to be removed.
@@ -54,9 +68,11 @@ pub(crate) struct Plan {
 impl Plan {
     /// Removes what only the daemon wanted.
     pub(crate) fn clean(&self) {
-        if self.list_is_ours {
+        if let Planned::Compile(compiling) = &self.work
+            && compiling.list_is_ours
+        {
             // It may never have been written.
-            let _ = std::fs::remove_file(&self.list);
+            let _ = std::fs::remove_file(&compiling.list);
         }
     }
 }

@@ -61,7 +61,10 @@ reasons! {
     IncludeComputed = "include_computed", Uncacheable, "a header asks for a file whose name only the preprocessor knows";
     AssemblerInput = "assembler_input", Uncacheable, "the source or a header makes the assembler read a file";
     PrecompiledHeader = "precompiled_header", Uncacheable, "the tool read a precompiled header";
-    CompilerUnknown = "compiler_unknown", Uncacheable, "the tool is neither GCC nor Clang, or a script that calls something else";
+    ArchiveOperationUncacheable = "archive_operation_uncacheable", Uncacheable, "the archiver is to do something whose effects larder cannot keep";
+    ArchiveNotDeterministic = "archive_not_deterministic", Uncacheable, "the archive is to hold times and owners";
+    ArchiverSpoke = "archiver_spoke", Uncacheable, "the archiver succeeded with a message, which may not be true of another call";
+    CompilerUnknown = "compiler_unknown", Uncacheable, "the tool is none of the compilers and archivers that larder knows, or a script that calls something else";
     InputUnreadable = "input_unreadable", Uncacheable, "an input cannot be read";
     InputNotAFile = "input_not_a_file", Uncacheable, "an input is not an ordinary file";
     InputsChangedMeanwhile = "inputs_changed_meanwhile", Uncacheable, "an input was changed while the tool ran, or too shortly before";

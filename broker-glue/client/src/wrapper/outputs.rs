@@ -19,11 +19,12 @@ pub(super) fn restore(hit: &Hit) -> io::Result<()> {
     for output in &hit.outputs {
         check(Path::new(&call::os(&output.path)))?;
     }
-    for style in [WriteStyle::Rewrite, WriteStyle::Replace] {
+    for style in [WriteStyle::Rewrite, WriteStyle::Replace, WriteStyle::Keep] {
         for output in hit.outputs.iter().filter(|output| output.style() == style) {
             match style {
                 WriteStyle::Rewrite => rewrite(output)?,
-                WriteStyle::Replace => replace(output)?,
+                WriteStyle::Replace => replace(output, |_, _| Ok(()))?,
+                WriteStyle::Keep => replace(output, take_after)?,
             }
         }
     }
@@ -48,19 +49,37 @@ fn rewrite(output: &OutputFile) -> io::Result<()> {
     fill(&mut file, output)
 }
 
-fn replace(output: &OutputFile) -> io::Result<()> {
+/// Puts a new file in the place of the old one, once `prepare` is content with it and the path.
+///
+/// What is there is whole at every moment: after a failure the tool may have to read it.
+fn replace(output: &OutputFile, prepare: impl Fn(&File, &Path) -> io::Result<()>) -> io::Result<()> {
     let path = PathBuf::from(call::os(&output.path));
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().ok_or(io::ErrorKind::InvalidInput)?);
     name.push(format!(".larder-{}", std::process::id()));
     let beside = path.with_file_name(name);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(output.mode).open(&beside)?;
-    let written = fill(&mut file, output).and_then(|()| std::fs::rename(&beside, &path));
+    let written = fill(&mut file, output)
+        .and_then(|()| prepare(&file, &path))
+        .and_then(|()| std::fs::rename(&beside, &path));
     if written.is_err() {
         // The error that matters is the one that is returned.
         let _ = std::fs::remove_file(&beside);
     }
     written
+}
+
+/// Makes `file` what the file at `path` is but for its content. Refused where that takes more than mode bits.
+fn take_after(file: &File, path: &Path) -> io::Result<()> {
+    let (old, new) = (path.symlink_metadata()?, file.metadata()?);
+    let owned_alike = (old.uid(), old.gid()) == (new.uid(), new.gid());
+    let has_list = rustix::fs::getxattr(path, "system.posix_acl_access", &mut [0_u8; 0]).is_ok();
+    if !owned_alike || old.nlink() != 1 || has_list {
+        return Err(io::Error::other(
+            "the output has an owner, names or rights that a new file would not have",
+        ));
+    }
+    file.set_permissions(old.permissions())
 }
 
 fn fill(file: &mut File, output: &OutputFile) -> io::Result<()> {
@@ -121,6 +140,24 @@ mod tests {
         let hit = Hit { outputs: vec![output(&link, &blob, 3)], ..Hit::default() };
         assert!(restore(&hit).is_err());
         assert!(link.symlink_metadata().expect("still there").is_symlink());
+    }
+
+    #[test]
+    fn a_file_that_is_kept_has_its_mode_and_one_with_two_names_is_left_to_the_tool() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let (archive, blob) = (folder.path().join("x.a"), folder.path().join("blob"));
+        std::fs::write(&blob, "new").expect("writable");
+        std::fs::write(&archive, "old").expect("writable");
+        std::fs::set_permissions(&archive, std::fs::Permissions::from_mode(0o604)).expect("our own");
+        let kept = OutputFile { style: WriteStyle::Keep.into(), ..output(&archive, &blob, 3) };
+        let hit = Hit { outputs: vec![kept], ..Hit::default() };
+        restore(&hit).expect("restored");
+        assert_eq!(archive.metadata().expect("still there").permissions().mode() & 0o7777, 0o604);
+        assert_eq!(std::fs::read(&archive).expect("still there"), b"new");
+        std::fs::hard_link(&archive, folder.path().join("other")).expect("a link");
+        assert!(restore(&hit).is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).expect("readable").count(), 3);
     }
 
     #[test]

@@ -2,14 +2,15 @@
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use larder_service::{Clock, Hasher, Reason};
 
-use super::Driver;
 use super::loader::add_program;
 use super::premises::Collector;
 use super::probe::{Answer, Probe};
-use crate::args::{Dialect, Family, Refusal};
+use super::{Asked, Driver, Tool, archiver};
+use crate::args::{Dialect, Family, Language, Refusal};
 use crate::call::Call;
 use crate::paths;
 
@@ -44,14 +45,14 @@ const FOREIGN_MACROS: &[&str] = &[
     "__ibmxl__",
 ];
 
-/// Identifies the driver of `call`, asking it in the folder `cwd`.
+/// Identifies the tool of `call`, asking it in the folder `cwd`.
 pub(super) fn identify(
     collector: &mut Collector<'_>,
     call: &Call,
     cwd: &Path,
     tmp: &Path,
     clock: &dyn Clock,
-) -> Result<Driver, Refusal> {
+) -> Result<Tool, Refusal> {
     let unknown = || Refusal { reason: Reason::CompilerUnknown, detail: paths::path_text(&call.tool) };
     let program = collector.follow(&call.tool).ok_or_else(unknown)?;
     let name = program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -62,13 +63,15 @@ pub(super) fn identify(
     let mut hasher = Hasher::key("driver");
     hasher.field("tool", &paths::into_bytes(call.tool.clone()));
     hasher.field("name", &call.tool_name);
-    add_program(collector, &mut hasher, &program, &call.env, clock)?;
+    let bound = add_program(collector, &mut hasher, &program, &call.env, clock)?;
+    let asked = Asked { call, language: Language::C, options: &[], cwd, clock };
+    if let Some(archiver) = archiver::identify(collector, hasher.clone(), asked, &program, &bound)? {
+        return Ok(Tool::Archiver(Arc::new(archiver)));
+    }
     let answer = macros(call, cwd, tmp, clock)?;
     let family = family(&answer.stdout).filter(|_| answer.succeeded).ok_or_else(unknown)?;
-    Ok(Driver {
-        key: hasher.finish_key(),
-        dialect: Dialect { family, cxx: defines(&answer.stdout, "__cplusplus") },
-    })
+    let dialect = Dialect { family, cxx: defines(&answer.stdout, "__cplusplus") };
+    Ok(Tool::Compiler(Arc::new(Driver { key: hasher.finish_key(), dialect })))
 }
 
 /// The macros that the driver predefines for a C source by its name alone: whether it takes that for C++ is its own

@@ -26,6 +26,15 @@ struct Program {
     runpath: Vec<Vec<u8>>,
 }
 
+/// What the loader has to do with a program.
+#[derive(Debug, Default)]
+pub(crate) struct Bound {
+    /// `None` for a program that needs none.
+    pub(crate) loader: Option<PathBuf>,
+    /// Where the libraries lie that it binds.
+    pub(crate) folders: Vec<PathBuf>,
+}
+
 /// Adds to `hasher` the content of `program` (no link) and of everything the loader binds to it.
 pub(crate) fn add_program(
     collector: &mut Collector<'_>,
@@ -33,13 +42,28 @@ pub(crate) fn add_program(
     program: &Path,
     env: &Environment,
     clock: &dyn Clock,
-) -> Result<(), Refusal> {
+) -> Result<Bound, Refusal> {
     let digest = collector.file(program)?;
     let unknown = || Refusal { reason: Reason::CompilerUnknown, detail: paths::path_text(program) };
     let parsed = read(program).ok_or_else(unknown)?;
     hasher.field("program", &paths::into_bytes(program.to_owned()));
     hasher.field("content", &digest.hash);
-    let Some(loader) = parsed.loader else { return Ok(()) };
+    let Some(loader) = parsed.loader else { return Ok(Bound::default()) };
+    let folders = add_bound(collector, hasher, &loader, program, env, clock)?;
+    Ok(Bound { loader: Some(loader), folders })
+}
+
+/// Adds to `hasher` what `loader` binds to `program`, or to the library of that name; tells where it lies.
+pub(crate) fn add_bound(
+    collector: &mut Collector<'_>,
+    hasher: &mut Hasher,
+    loader_path: &Path,
+    program: &Path,
+    env: &Environment,
+    clock: &dyn Clock,
+) -> Result<Vec<PathBuf>, Refusal> {
+    let failed = || Refusal { reason: Reason::ProbeFailed, detail: paths::path_text(program) };
+    let parsed = read(program).ok_or_else(failed)?;
     // Where another library could come to stand before the one that is bound now.
     let origin = program.parent().unwrap_or(Path::new("/"));
     for folder in &parsed.runpath {
@@ -53,14 +77,12 @@ pub(crate) fn add_program(
     for file in ["/etc/ld.so.cache", "/etc/ld.so.preload"] {
         collector.file_or_absent(Path::new(file))?;
     }
-    let loader_path = loader.as_path();
     add_content(hasher, b"loader", collector.file(loader_path)?);
     let program_bytes = paths::into_bytes(program.to_owned());
     // The loader is asked instead of the program, so that nothing of the program runs.
     let args = vec![&b"--list"[..], &program_bytes];
-    let argv0 = paths::into_bytes(loader.clone());
+    let argv0 = paths::into_bytes(loader_path.to_owned());
     let answer = Probe { program: loader_path, argv0: &argv0, args, env, cwd: Path::new("/") }.ask(clock)?;
-    let failed = || Refusal { reason: Reason::ProbeFailed, detail: paths::path_text(program) };
     if !answer.succeeded {
         return Err(failed());
     }
@@ -72,10 +94,10 @@ pub(crate) fn add_program(
             folders.push(folder.to_owned());
         }
     }
-    for folder in folders {
-        collector.folder(&folder);
+    for folder in &folders {
+        collector.folder(folder);
     }
-    Ok(())
+    Ok(folders)
 }
 
 fn add_content(hasher: &mut Hasher, name: &[u8], digest: Digest) {

@@ -5,6 +5,7 @@
 //! folders it searches. Both are worked out by asking the driver, and hold as long as every file, link and folder the
 //! answers rest on is as it was.
 
+mod archiver;
 mod clang;
 mod driver;
 mod gcc;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use larder_fingerprint::Fingerprints;
 use larder_service::{Clock, Hasher, Key, Reason};
 
+pub(crate) use self::archiver::{Archiver, Role};
 use self::memo::Memo;
 use self::premises::{Collector, Premises};
 use crate::args::{Dialect, Family, Invocation, Language, Refusal};
@@ -37,6 +39,13 @@ pub(crate) struct Driver {
     pub(crate) dialect: Dialect,
 }
 
+/// A tool that was identified.
+#[derive(Debug)]
+pub(crate) enum Tool {
+    Compiler(Arc<Driver>),
+    Archiver(Arc<Archiver>),
+}
+
 /// What a driver uses under given options.
 #[derive(Debug)]
 pub(crate) struct Toolset {
@@ -45,29 +54,29 @@ pub(crate) struct Toolset {
     pub(crate) folders: Vec<Vec<u8>>,
 }
 
-/// All compilers seen so far.
+/// All compilers and archivers seen so far.
 pub(crate) struct Compilers {
     fingerprints: Arc<Fingerprints>,
     clock: Arc<dyn Clock>,
     /// Where a file may be put that a driver is asked about.
     tmp: PathBuf,
-    drivers: Memo<Driver>,
+    tools: Memo<Tool>,
     toolsets: Memo<Toolset>,
 }
 
 impl Compilers {
     pub(crate) fn new(fingerprints: Arc<Fingerprints>, clock: Arc<dyn Clock>, tmp: PathBuf) -> Self {
-        Self { fingerprints, clock, tmp, drivers: Memo::default(), toolsets: Memo::default() }
+        Self { fingerprints, clock, tmp, tools: Memo::default(), toolsets: Memo::default() }
     }
 
-    /// The driver of `call`, if it is known and unchanged. Asks nobody.
-    pub(crate) fn known_driver(&self, call: &Call) -> Option<Result<Arc<Driver>, Refusal>> {
-        self.drivers.known(&driver_question(call), &self.fingerprints, self.clock.monotonic_ns())
+    /// The tool of `call`, if it is known and unchanged. Asks nobody.
+    pub(crate) fn known_tool(&self, call: &Call) -> Option<Result<Arc<Tool>, Refusal>> {
+        self.tools.known(&driver_question(call), &self.fingerprints, self.clock.monotonic_ns())
     }
 
-    /// The driver of `call`. May run it, and read all of it: for threads that may block.
-    pub(crate) fn driver(&self, call: &Call) -> Result<Arc<Driver>, Refusal> {
-        self.drivers.get(driver_question(call), &self.fingerprints, self.clock.monotonic_ns(), || {
+    /// The tool of `call`. May run it, and read all of it: for threads that may block.
+    pub(crate) fn tool(&self, call: &Call) -> Result<Arc<Tool>, Refusal> {
+        self.tools.get(driver_question(call), &self.fingerprints, self.clock.monotonic_ns(), || {
             let mut collector = Collector::new(&self.fingerprints, &*self.clock);
             let found = driver::identify(&mut collector, call, folder_of(call), &self.tmp, &*self.clock);
             self.answer(found, collector)

@@ -4,6 +4,7 @@
 
 mod sandbox;
 
+mod archives;
 mod assembly;
 mod cxx;
 mod difference;

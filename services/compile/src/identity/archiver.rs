@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(role(true, b"GNU ranlib (GNU Binutils) 2.42\n", b""), Some(Role::Index));
         assert_eq!(role(true, b"GNU strip (GNU Binutils) 2.42\n", b""), None);
         assert_eq!(is_gnu(b"Debian LLVM version 14.0.6\n"), Some(false));
-        assert_eq!(is_gnu(b"LLVM (http://llvm.org/):\n  LLVM version 13\n"), Some(false));
+        assert_eq!(is_gnu(b"LLVM (some address):\n  LLVM version 13\n"), Some(false));
         assert_eq!(role(false, b"", b"OVERVIEW: LLVM Ranlib (llvm-ranlib)\n"), Some(Role::Index));
         assert_eq!(role(false, b"", b"OVERVIEW: LLVM symbol table dumper\n"), None);
         assert_eq!(is_gnu(b"gcc (Debian) 12.2.0\n"), None);

@@ -84,9 +84,10 @@ fn make_builds_a_library_from_the_cache() {
         "main.c",
         "int one(void);\nint two(void);\nint main(void) { return one() + two() - 3; }\n",
     );
+    // Something is made between the members and the archive, so that the archiver starts a tick later.
     sandbox.write_settled(
         "Makefile",
-        "main: main.o libx.a\n\tgcc -o $@ main.o -L. -lx\nlibx.a: one.o two.o\n\t$(AR) rc $@ $^\n\t$(RANLIB) $@\n",
+        "main: main.o libx.a\n\tgcc -o $@ main.o -L. -lx\nlibx.a: one.o two.o | main.o\n\t$(AR) rc $@ $^\n\t$(RANLIB) $@\n",
     );
     let larder = program("larder");
     let variables = ["CC=gcc", "AR=ar", "RANLIB=ranlib"].map(|variable| {
@@ -103,7 +104,7 @@ fn make_builds_a_library_from_the_cache() {
         assert!(sandbox.command("./main").status().expect("it was linked").success());
         std::fs::read(sandbox.work().join("libx.a")).expect("it was made")
     };
-    let alone = make(&["CC=gcc".to_owned()]);
+    let alone = make(&["CC=gcc", "AR=ar", "RANLIB=ranlib"].map(str::to_owned));
     assert!(make(&variables) == alone, "the archive differs when it is made on misses");
     let cold = sandbox.counts();
     assert_eq!((cold.hits, cold.errors), (0, 0), "{}", sandbox.stats());

@@ -103,14 +103,17 @@ fn add_plugins(
     program: &Path,
     bound: &Bound,
 ) -> Result<(), Refusal> {
-    let prefix = program.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
-    let mut folders: Vec<PathBuf> =
-        ["lib", "lib64"].iter().map(|lib| prefix.join(lib).join(PLUGINS)).collect();
-    folders.extend(["/usr/lib", "/usr/local/lib"].iter().map(|lib| Path::new(lib).join(PLUGINS)));
-    folders.extend(bound.folders.iter().map(|folder| folder.join(PLUGINS)));
+    // They are looked for from where the program lies and from where it was built for.
+    let mut folders = vec![PathBuf::from("/usr/lib"), PathBuf::from("/usr/local/lib")];
+    folders.extend(bound.folders.iter().cloned());
+    for prefix in [program, &asked.call.tool].into_iter().filter_map(|path| path.parent()?.parent()) {
+        folders.extend([prefix.join("lib"), prefix.join("lib64")]);
+        let names = bound.folders.iter().filter_map(|folder| folder.file_name());
+        folders.extend(names.map(|name| prefix.join("lib").join(name)));
+    }
     folders.sort();
     folders.dedup();
-    for folder in folders {
+    for folder in folders.iter().map(|folder| folder.join(PLUGINS)) {
         collector.folder(&folder);
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
         let mut plugins = Vec::new();
@@ -142,7 +145,7 @@ mod tests {
         assert_eq!(role(true, b"GNU ranlib (GNU Binutils) 2.42\n", b""), Some(Role::Index));
         assert_eq!(role(true, b"GNU strip (GNU Binutils) 2.42\n", b""), None);
         assert_eq!(is_gnu(b"Debian LLVM version 14.0.6\n"), Some(false));
-        assert_eq!(is_gnu(b"LLVM (http://llvm.org/):\n  LLVM version 13\n"), Some(false));
+        assert_eq!(is_gnu(b"LLVM (some address):\n  LLVM version 13\n"), Some(false));
         assert_eq!(role(false, b"", b"OVERVIEW: LLVM Ranlib (llvm-ranlib)\n"), Some(Role::Index));
         assert_eq!(role(false, b"", b"OVERVIEW: LLVM symbol table dumper\n"), None);
         assert_eq!(is_gnu(b"gcc (Debian) 12.2.0\n"), None);

@@ -157,6 +157,44 @@ async fn every_file_and_its_place_count() {
 }
 
 #[tokio::test]
+async fn a_plugin_that_the_archiver_finds_makes_it_another() {
+    let sandbox = sandbox();
+    let ar = sandbox.work().join("bin/ar");
+    std::fs::create_dir_all(ar.parent().unwrap()).unwrap();
+    std::fs::copy("/usr/bin/ar", &ar).unwrap();
+    let client = sandbox.client(ar.to_str().unwrap());
+    let args = ["rcs", "x.a", "a.o"];
+    twice(&sandbox, &client, &args, without(&sandbox)).await;
+    let plugins = sandbox.work().join("lib/bfd-plugins");
+    std::fs::create_dir_all(&plugins).unwrap();
+    std::fs::copy("/usr/lib/bfd-plugins/liblto_plugin.so", plugins.join("a.so")).unwrap();
+    sandbox.remove("x.a");
+    client.compile(&args).await.expect_stored("first_seen");
+    sandbox.remove("x.a");
+    std::fs::remove_dir_all(&plugins).unwrap();
+    client.compile(&args).await.expect_hit();
+}
+
+#[tokio::test]
+async fn times_and_rights_of_a_member_do_not_matter() {
+    for (ar, _) in TOOLS {
+        let sandbox = sandbox();
+        let client = sandbox.client(ar);
+        let args = ["rcs", "x.a", "a.o"];
+        client.compile(&args).await.expect_stored("first_seen");
+        sandbox.remove("x.a");
+        let member = sandbox.work().join("a.o");
+        std::fs::write(&member, sandbox.read("a.o")).unwrap();
+        std::fs::set_permissions(&member, std::fs::Permissions::from_mode(0o711)).unwrap();
+        client.compile(&args).await.expect_hit();
+        let restored = sandbox.read("x.a");
+        sandbox.remove("x.a");
+        client.alone(&args);
+        assert_eq!(sandbox.read("x.a"), restored);
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_kept_is_named() {
     let sandbox = sandbox();
     for (ar, _) in TOOLS {

@@ -79,8 +79,10 @@ fn the_page_is_seen_in_a_browser_with_this_daemons_figures() {
 
 /// The page's content in headless Chromium, a moment after it was loaded.
 fn seen(sandbox: &Sandbox, page: &str) -> String {
-    let mut browser = sandbox.command("chromium");
+    // A browser that hangs is ended, and asked again.
+    let mut browser = sandbox.command("timeout");
     browser
+        .args(["--kill-after=1", "20", "chromium"])
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
         .args(["--timeout=3000", "--window-size=1200,1400"])

@@ -95,10 +95,10 @@ fn inside() -> bool {
 fn handle() -> running_process::broker::backend_handle::BackendHandle {
     use running_process::broker::backend_handle::BackendHandle;
     use running_process::broker::manifest::{central_registry_dir, enumerate_central};
-    enumerate_central(&central_registry_dir())
-        .iter()
-        .find_map(BackendHandle::probe_manifest)
-        .expect("one manifest has a live daemon behind it")
+    // Published once the daemon is ready, and not before it says so.
+    wait_until("a manifest with a live daemon behind it", || {
+        enumerate_central(&central_registry_dir()).iter().find_map(BackendHandle::probe_manifest)
+    })
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod call;
 mod difference;
 mod environment;
 mod files;
+mod headers;
 mod hit;
 mod identity;
 mod inputs;

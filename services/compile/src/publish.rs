@@ -1,5 +1,6 @@
 //! Publishes what the tool made: checks that the inputs are still what it read, then stores.
 
+use std::collections::HashSet;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use larder_store::{ActionResult, OutputBlob, StoreError};
 use crate::args::Refusal;
 use crate::arguments::Arguments;
 use crate::depfile;
+use crate::headers;
 use crate::hit::{DEPFILE, OBJECT};
 use crate::identity::Tool;
 use crate::inputs::{self, ReadFile};
@@ -172,17 +174,26 @@ impl Core {
         let files = reader.read(listed, &invocation.source, &prepared.source)?;
         let output_folders: Vec<PathBuf> =
             invocation.outputs().map(|output| paths::resolve(cwd, paths::split(output).0)).collect();
+        let mut known = HashSet::new();
+        let folders: Vec<&[u8]> = invocation
+            .search
+            .folders
+            .iter()
+            .chain(&prepared.toolset.folders)
+            .map(Vec::as_slice)
+            .filter(|folder| known.insert(*folder))
+            .collect();
+        let asked = headers::asked(prepared.driver.dialect.family, &invocation.search, &files, &folders)?;
         let places = Places {
             cwd,
             fingerprints: &self.fingerprints,
             absence: &self.absence,
-            family: prepared.driver.dialect.family,
-            search: &invocation.search,
-            tool_folders: &prepared.toolset.folders,
+            folders: &folders,
+            inputs: files.iter().map(|file| file.path.as_path()).collect(),
             output_folders: &output_folders,
             started,
         };
-        let (present, absent) = places.look(&files)?;
+        let (present, absent) = places.look(asked)?;
         let inputs = files.iter().map(|file| file.input.clone()).collect();
         Ok((Entry { inputs, present, absent, action: prepared.base }, files))
     }

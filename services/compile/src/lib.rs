@@ -21,6 +21,7 @@ mod identity;
 mod inputs;
 mod key;
 mod lease;
+mod link;
 mod lookup;
 mod manifest;
 mod paths;
@@ -30,6 +31,7 @@ mod publish;
 mod record;
 mod seen;
 mod service;
+mod settle;
 mod state;
 mod texts;
 

@@ -47,6 +47,7 @@ impl Core {
         match &plan.work {
             Planned::Compile(compiling) => self.publish_compile(compiling, publish),
             Planned::Archive(filing) => self.publish_archive(filing, &publish),
+            Planned::Link(joining) => self.publish_link(joining, publish),
         }
     }
 
@@ -199,7 +200,7 @@ impl Core {
     }
 
     /// Stores the action, then the manifest that leads to it.
-    fn put_entry(
+    pub(crate) fn put_entry(
         &self,
         base: &Key,
         entry: Entry,
@@ -247,7 +248,7 @@ impl Written {
     }
 }
 
-fn read_written(path: &Path, spelled: &[u8], started: u64) -> Result<Vec<u8>, Refusal> {
+pub(crate) fn read_written(path: &Path, spelled: &[u8], started: u64) -> Result<Vec<u8>, Refusal> {
     let missing = || inputs::about(Reason::OutputMissing, spelled);
     if Written::at(path, spelled, started)?.size > MAX_LIST {
         return Err(inputs::about(Reason::DependenciesUnreadable, spelled));

@@ -35,6 +35,10 @@ pub(crate) struct Request {
 /// # Errors
 /// The reason why it cannot be cached; `NotACompile` for what is no link of objects.
 pub(crate) fn driver(family: Family, args: &[Vec<u8>]) -> Result<Request, Refusal> {
+    // A question, or a call that compiles as well, is none of a link's business, whatever else it says.
+    if !args.iter().any(|arg| !arg.starts_with(b"-") && is_linked(arg)) {
+        return Err(refused(Reason::NotACompile, b""));
+    }
     let mut draft = Draft::default();
     let mut rest = args;
     while let Some(arg) = rest.first() {
@@ -87,11 +91,7 @@ pub(crate) fn linker(args: &[Vec<u8>]) -> Result<Request, Refusal> {
 
 /// The options that drivers hand to the linker as they are.
 fn is_for_the_linker(arg: &[u8]) -> bool {
-    match arg {
-        b"-s" | b"-r" | b"-z" | b"-u" | b"-T" | b"-l" | b"-L" => true,
-        [b'-', b'l' | b'L' | b'u' | b'z' | b'T', ..] => true,
-        _ => false,
-    }
+    matches!(arg, b"-s" | b"-r" | [b'-', b'l' | b'L' | b'u' | b'z' | b'T', ..])
 }
 
 #[derive(Default)]

@@ -70,7 +70,13 @@ async fn linkers_called_by_themselves_hit() {
     for linker in LINKERS {
         let client = sandbox.client(linker);
         twice(&sandbox, &client, &["-e", "main", "main.o", "libone.a", "-o", "app"], &["app"]).await;
-        twice(&sandbox, &client, &["-r", "main.o", "one.o", "-o", "both.o"], &["both.o"]).await;
+        let partial = ["-r", "main.o", "one.o", "-o", "both.o"];
+        if linker == "mold" {
+            // It does not say then what it read.
+            client.compile(&partial).await.expect_not_stored("dependencies_unreadable");
+        } else {
+            twice(&sandbox, &client, &partial, &["both.o"]).await;
+        }
     }
 }
 
@@ -168,7 +174,7 @@ async fn what_cannot_be_kept_is_named() {
         (&["main.o", "one.o", "-o", "/dev/null"], "output_not_a_file"),
         (&["x.c", "-o", "app"], "not_a_compile"),
         (&["--version"], "not_a_compile"),
-        (&["-print-search-dirs"], "option_unknown"),
+        (&["-print-search-dirs"], "not_a_compile"),
     ] {
         for _ in 0..2 {
             let done = client.compile(args).await;

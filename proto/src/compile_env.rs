@@ -15,9 +15,6 @@ const NAMES: &[&str] = &[
     "CLANG_MODULE_CACHE_PATH",
     "CLANG_NO_DEFAULT_CONFIG",
     "CLICOLOR_FORCE",
-    "COLLECT_GCC",
-    "COLLECT_GCC_OPTIONS",
-    "COLLECT_LTO_WRAPPER",
     "COLUMNS",
     "COMPILER_PATH",
     "CPATH",
@@ -62,7 +59,19 @@ const NAMES: &[&str] = &[
 ];
 
 /// Prefixes: every variable that starts with one of these is carried.
-const PREFIXES: &[&str] = &["CC_PRINT_", "CLANG_", "CROSS_", "LC_", "LD_", "LIBCLANG_", "LLVM_", "MALLOC_"];
+const PREFIXES: &[&str] = &[
+    "CC_PRINT_",
+    "CLANG_",
+    "COLLECT_",
+    "CROSS_",
+    "LC_",
+    "LD_",
+    "LIBCLANG_",
+    "LLD_",
+    "LLVM_",
+    "MALLOC_",
+    "MOLD_",
+];
 
 /// Suffixes: every variable that ends with one of these is carried.
 const SUFFIXES: &[&str] = &["_DEPLOYMENT_TARGET"];

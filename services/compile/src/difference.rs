@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use larder_service::{Digest, Key};
+use larder_service::{Digest, Key, Reason};
 
-use crate::args::Invocation;
+use crate::args::Refusal;
 use crate::call::Call;
-use crate::lookup::Prepared;
+use crate::link::Linking;
+use crate::lookup::{Prepared, Work};
 use crate::paths;
 
 /// Most objects remembered; beyond it all are forgotten, which only makes a miss less well explained.
@@ -25,20 +26,37 @@ pub(crate) struct Earlier(Mutex<HashMap<PathBuf, Parts>>);
 #[derive(Clone)]
 struct Parts {
     call: Arc<Call>,
-    invocation: Arc<Invocation>,
-    driver: Key,
-    toolset: Key,
-    source: Digest,
+    /// The options that count.
+    options: Vec<Vec<u8>>,
+    shows_cwd: bool,
+    tool: Key,
+    /// What the tool uses.
+    used: Key,
+    /// The source's name and content; for a link there is none.
+    source: Option<(Vec<u8>, Digest)>,
 }
 
 impl Parts {
-    fn of(prepared: &Prepared) -> Self {
+    fn of_compile(prepared: &Prepared) -> Self {
+        let invocation = &prepared.invocation;
         Self {
             call: Arc::clone(&prepared.call),
-            invocation: Arc::clone(&prepared.invocation),
-            driver: prepared.driver.key,
-            toolset: prepared.toolset.key,
-            source: prepared.source,
+            options: invocation.key_args.clone(),
+            shows_cwd: invocation.shows_cwd,
+            tool: prepared.driver.key,
+            used: prepared.toolset.key,
+            source: Some((invocation.source.clone(), prepared.source)),
+        }
+    }
+
+    fn of_link(linking: &Linking) -> Self {
+        Self {
+            call: Arc::clone(&linking.call),
+            options: linking.request.key_args.clone(),
+            shows_cwd: false,
+            tool: linking.tool.key(),
+            used: linking.linker.key,
+            source: None,
         }
     }
 }
@@ -47,40 +65,59 @@ fn object(prepared: &Prepared) -> PathBuf {
     paths::resolve(&prepared.call.cwd, &prepared.invocation.object)
 }
 
+fn linked(linking: &Linking) -> PathBuf {
+    paths::resolve(&linking.call.cwd, &linking.request.output)
+}
+
 impl Earlier {
-    /// Remembers `prepared` as the latest call for its object.
-    pub(crate) fn remember(&self, prepared: &Prepared) {
+    /// Remembers `work` as the latest call for what it makes.
+    pub(crate) fn remember(&self, work: &Work) {
+        let (made, parts) = match work {
+            Work::Compile(prepared) => (object(prepared), Parts::of_compile(prepared)),
+            Work::Link(linking) => (linked(linking), Parts::of_link(linking)),
+            Work::Archive(_) => return,
+        };
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MAX_OBJECTS {
             known.clear();
         }
-        known.insert(object(prepared), Parts::of(prepared));
+        known.insert(made, parts);
     }
 
     /// What differs between `prepared` and the call before for the same object; empty where there was none.
     pub(crate) fn difference(&self, prepared: &Prepared) -> String {
+        self.described(object(prepared), &Parts::of_compile(prepared))
+    }
+
+    /// Why there is nothing under the key of `linking`.
+    pub(crate) fn never_linked(&self, linking: &Linking) -> Refusal {
+        let detail = self.described(linked(linking), &Parts::of_link(linking));
+        Refusal { reason: Reason::FirstSeen, detail }
+    }
+
+    fn described(&self, made: PathBuf, now: &Parts) -> String {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&object(prepared)).map_or_else(String::new, |then| describe(then, &Parts::of(prepared)))
+        known.get(&made).map_or_else(String::new, |then| describe(then, now))
     }
 }
 
 fn describe(then: &Parts, now: &Parts) -> String {
     let mut named = Vec::new();
-    if then.driver != now.driver {
-        named.push("another compiler".to_owned());
-    } else if then.toolset != now.toolset {
-        named.push("another program or file that the compiler uses".to_owned());
+    if then.tool != now.tool {
+        named.push(if now.source.is_some() { "another compiler" } else { "another linker" }.to_owned());
+    } else if then.used != now.used {
+        named.push("another program or file that the compiler or linker uses".to_owned());
     }
-    if then.invocation.source != now.invocation.source {
+    if then.source.as_ref().map(|source| &source.0) != now.source.as_ref().map(|source| &source.0) {
         named.push("another source".to_owned());
     } else if then.source != now.source {
         named.push("the source's content".to_owned());
     }
-    let (without, with) = options(&then.invocation.key_args, &now.invocation.key_args);
+    let (without, with) = options(&then.options, &now.options);
     named.extend(without.iter().map(|option| format!("without {option}")));
     named.extend(with.iter().map(|option| format!("with {option}")));
     named.extend(variables(&then.call, &now.call).into_iter().map(|name| format!("variable {name}")));
-    if then.call.cwd != now.call.cwd && now.invocation.shows_cwd {
+    if then.call.cwd != now.call.cwd && now.shows_cwd {
         named.push("another working folder".to_owned());
     }
     if then.call.stderr_terminal != now.call.stderr_terminal {

@@ -19,6 +19,8 @@ const FORBIDDEN: &[&str] = &[
     "LD_SHOW_AUXV",
     "LD_TRACE_LOADED_OBJECTS",
     "LD_VERBOSE",
+    "LLD_REPRODUCE",
+    "MOLD_REPRO",
     "RC_DEBUG_OPTIONS",
     "SUNPRO_DEPENDENCIES",
 ];

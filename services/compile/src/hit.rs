@@ -49,6 +49,7 @@ impl Core {
         let expected = match work {
             Work::Compile(prepared) => prepared.invocation.outputs().count(),
             Work::Archive(_) => 1,
+            Work::Link(linking) => linking.outputs(),
         };
         if outputs.len() != expected {
             return Err(gone());
@@ -78,6 +79,7 @@ fn place<'a>(work: &'a Work, name: &str) -> Option<(&'a [u8], WriteStyle)> {
             };
             Some((path, if in_place { WriteStyle::Rewrite } else { WriteStyle::Replace }))
         }
+        Work::Link(linking) => linking.place(name),
         Work::Archive(filing) => {
             (name == ARCHIVE).then(|| (filing.request.archive.as_slice(), filing.style()))
         }

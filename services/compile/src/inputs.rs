@@ -31,7 +31,7 @@ pub(crate) struct ReadFile {
 pub(crate) struct Reader<'a> {
     pub(crate) cwd: &'a Path,
     pub(crate) fingerprints: &'a Fingerprints,
-    pub(crate) texts: &'a Texts,
+    pub(crate) texts: &'a Texts<Directives>,
     /// Clock of files just before the tool was started.
     pub(crate) started: u64,
 }

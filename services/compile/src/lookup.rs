@@ -1,6 +1,7 @@
 //! Looks a call up: what it is, which key it has, whether a known input set still holds.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use larder_service::{ConnectionId, Digest, Key, Reason};
@@ -13,6 +14,7 @@ use crate::call::Call;
 use crate::files;
 use crate::identity::{Driver, Tool, Toolset};
 use crate::key::{self, Parts};
+use crate::link::Linking;
 use crate::manifest::codec;
 use crate::manifest::validate::Validation;
 use crate::paths;
@@ -39,6 +41,7 @@ pub(crate) struct Prepared {
 pub(crate) enum Work {
     Compile(Box<Prepared>),
     Archive(Box<Filing>),
+    Link(Box<Linking>),
 }
 
 impl Work {
@@ -47,6 +50,7 @@ impl Work {
         match self {
             Self::Compile(prepared) => prepared.base,
             Self::Archive(filing) => filing.base,
+            Self::Link(linking) => linking.base,
         }
     }
 }
@@ -66,6 +70,25 @@ pub(crate) enum Found {
     Missing(Refusal),
 }
 
+/// What the store knew under a base key.
+enum Sought {
+    Known(Box<Known>),
+    Missing(Refusal),
+    /// There is nothing under it.
+    Never,
+}
+
+impl Sought {
+    /// `why` says why there is nothing.
+    fn or_else(self, why: impl FnOnce() -> Refusal) -> Found {
+        match self {
+            Self::Known(known) => Found::Known(known),
+            Self::Missing(why) => Found::Missing(why),
+            Self::Never => Found::Missing(why()),
+        }
+    }
+}
+
 impl Core {
     /// Takes `call` apart and makes its base key; `draft` learns what becomes known on the way.
     pub(crate) async fn prepare(
@@ -83,8 +106,17 @@ impl Core {
         };
         match &*tool {
             Tool::Compiler(driver) => {
-                let prepared = self.prepare_compile(call, Arc::clone(driver), draft).await?;
+                let arguments = Arguments::of(call)?;
+                if args::is_link(&arguments.all) {
+                    let linking = self.prepare_link(call, tool, arguments, draft).await?;
+                    return Ok(Work::Link(Box::new(linking)));
+                }
+                let prepared = self.prepare_compile(call, Arc::clone(driver), arguments, draft).await?;
                 Ok(Work::Compile(Box::new(prepared)))
+            }
+            Tool::Linker(_) => {
+                let linking = self.prepare_link(call, tool, Arguments::of(call)?, draft).await?;
+                Ok(Work::Link(Box::new(linking)))
             }
             Tool::Archiver(archiver) => {
                 let filing = self.prepare_archive(call, Arc::clone(archiver), draft).await?;
@@ -97,9 +129,9 @@ impl Core {
         self: &Arc<Self>,
         call: &Arc<Call>,
         driver: Arc<Driver>,
+        arguments: Arguments,
         draft: &mut Draft,
     ) -> Result<Prepared, Refusal> {
-        let arguments = Arguments::of(call)?;
         let invocation = args::parse(driver.dialect, &arguments.all)?;
         draft.parsed(&invocation);
         let invocation = Arc::new(invocation);
@@ -159,7 +191,17 @@ impl Core {
     /// Whether the result of `work` is known. What it holds is pinned to `connection`.
     pub(crate) fn find(&self, work: &Work, connection: ConnectionId) -> Result<Found, Refusal> {
         match work {
-            Work::Compile(prepared) => self.find_compile(prepared, connection),
+            Work::Compile(prepared) => {
+                let found = self.find_by_manifest(&prepared.base, &prepared.call.cwd, connection)?;
+                if matches!(found, Sought::Known(_)) {
+                    self.seen.remember(prepared.seen, prepared.source);
+                }
+                Ok(found.or_else(|| self.never_seen(prepared)))
+            }
+            Work::Link(linking) => {
+                let found = self.find_by_manifest(&linking.base, &linking.call.cwd, connection)?;
+                Ok(found.or_else(|| self.earlier.never_linked(linking)))
+            }
             Work::Archive(filing) => {
                 let Some(known) = self.fetch(filing.base, connection)? else {
                     return Ok(Found::Missing(self.archive_missing(filing)));
@@ -182,21 +224,19 @@ impl Core {
         Ok(Some(Box::new(Known { action, result })))
     }
 
-    /// Whether an input set of `prepared` still holds and its result is there. What the result holds is pinned to
+    /// Whether an input set under `base` still holds and its result is there. What the result holds is pinned to
     /// `connection`.
-    fn find_compile(&self, prepared: &Prepared, connection: ConnectionId) -> Result<Found, Refusal> {
-        let Some(bytes) = self.store.manifest(&prepared.base).map_err(store_failed)? else {
-            return Ok(Found::Missing(self.never_seen(prepared)));
-        };
+    fn find_by_manifest(&self, base: &Key, cwd: &Path, connection: ConnectionId) -> Result<Sought, Refusal> {
+        let Some(bytes) = self.store.manifest(base).map_err(store_failed)? else { return Ok(Sought::Never) };
         let manifest = match codec::decode(&bytes) {
             Ok(manifest) => manifest,
             Err(error) => {
-                tracing::warn!(base = %prepared.base.hex(), %error, "a manifest is left aside");
-                return Ok(Found::Missing(bare(Reason::ResultGone)));
+                tracing::warn!(base = %base.hex(), %error, "a manifest is left aside");
+                return Ok(Sought::Missing(bare(Reason::ResultGone)));
             }
         };
         let mut validation = Validation {
-            cwd: &prepared.call.cwd,
+            cwd,
             fingerprints: &self.fingerprints,
             absence: &self.absence,
             seen: HashMap::new(),
@@ -208,14 +248,11 @@ impl Core {
                 Err(why) => missing = missing.or(Some(why)),
                 Ok(()) => {
                     let found = self.fetch(entry.action, connection)?;
-                    if found.is_some() {
-                        self.seen.remember(prepared.seen, prepared.source);
-                    }
-                    return Ok(found.map_or_else(|| Found::Missing(bare(Reason::ResultGone)), Found::Known));
+                    return Ok(found.map_or_else(|| Sought::Missing(bare(Reason::ResultGone)), Sought::Known));
                 }
             }
         }
-        Ok(Found::Missing(missing.unwrap_or_else(|| self.never_seen(prepared))))
+        Ok(missing.map_or(Sought::Never, Sought::Missing))
     }
 
     fn never_seen(&self, prepared: &Prepared) -> Refusal {

@@ -1,7 +1,7 @@
-//! Where the tool could have looked for a header in vain, and what it could have noticed there.
+//! Where the tool could have looked for a file in vain, and what it could have noticed there.
 //!
-//! Every name that any input asks for is held against every folder that may be searched, whatever the order of the
-//! search: so a mistake about the order cannot make a wrong hit, only a needless miss.
+//! Every name that is asked for is held against every folder that may be searched, whatever the order of the search:
+//! so a mistake about the order cannot make a wrong hit, only a needless miss.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -10,9 +10,9 @@ use larder_fingerprint::Fingerprints;
 use larder_service::Reason;
 
 use crate::absence::Absence;
-use crate::args::{Family, Refusal, Search};
+use crate::args::Refusal;
 use crate::files::{self, Node};
-use crate::inputs::{ReadFile, about, without_dot};
+use crate::inputs::about;
 use crate::manifest::{Absences, Group, Names, Present};
 use crate::paths;
 
@@ -27,10 +27,10 @@ pub(crate) struct Places<'a> {
     pub(crate) cwd: &'a Path,
     pub(crate) fingerprints: &'a Fingerprints,
     pub(crate) absence: &'a Absence,
-    pub(crate) family: Family,
-    pub(crate) search: &'a Search,
-    /// The tool's own folders.
-    pub(crate) tool_folders: &'a [Vec<u8>],
+    /// All folders that may be searched, each once.
+    pub(crate) folders: &'a [&'a [u8]],
+    /// The files that were read.
+    pub(crate) inputs: HashSet<&'a Path>,
     /// Folders that change because the tool writes into them.
     pub(crate) output_folders: &'a [PathBuf],
     /// Clock of files just before the tool was started.
@@ -43,8 +43,9 @@ type Split = (Vec<u8>, Vec<u8>);
 /// Names, each with whether its mere existence is tested for. Sorted by folder part, then name.
 type Wanted = BTreeMap<Split, bool>;
 
+/// Names that are looked for.
 #[derive(Default)]
-struct Asked {
+pub(crate) struct Asked {
     /// Looked for in every search folder.
     shared: Wanted,
     /// Looked for in one folder only.
@@ -52,18 +53,11 @@ struct Asked {
 }
 
 impl Places<'_> {
-    /// What was present and tested, and what was absent, for the inputs `files`, the source first.
-    pub(crate) fn look(&self, files: &[ReadFile]) -> Result<(Vec<Present>, Absences), Refusal> {
-        let mut folders: Vec<&[u8]> = Vec::new();
-        let mut known = HashSet::new();
-        for folder in self.search.folders.iter().chain(self.tool_folders) {
-            if known.insert(folder) {
-                folders.push(folder);
-            }
-        }
-        let mut asked = self.asked(files, &folders)?;
+    /// What was present and tested, and what was absent, of what is `asked` for.
+    pub(crate) fn look(&self, mut asked: Asked) -> Result<(Vec<Present>, Absences), Refusal> {
+        let folders = self.folders;
         // In a search folder the shared names are looked for anyhow.
-        for folder in &folders {
+        for folder in folders {
             if let Some(local) = asked.local.get_mut(*folder) {
                 local.retain(|name, tested| asked.shared.get(name).is_none_or(|known| *tested && !known));
             }
@@ -72,8 +66,7 @@ impl Places<'_> {
         if folders.len().saturating_mul(asked.shared.len()).saturating_add(local) > MAX_PLACES {
             return Err(about(Reason::IncludeComputed, b"too many names in too many folders"));
         }
-        let inputs = files.iter().map(|file| file.path.as_path()).collect();
-        let mut look = Look { places: self, inputs, present: Vec::new() };
+        let mut look = Look { places: self, present: Vec::new() };
         let mut absent = Absences::default();
         let mut indices: HashMap<(Vec<u8>, Vec<u8>), u32> = HashMap::new();
         let mut index = |absent: &mut Absences, name: &(Vec<u8>, Vec<u8>)| {
@@ -86,9 +79,9 @@ impl Places<'_> {
             index(&mut absent, name);
         }
         absent.shared = absent.names.len();
-        for folder in folders {
+        for folder in folders.iter().copied() {
             if !matches!(self.node(folder)?, Node::Folder(_) | Node::Absent) {
-                return Err(about(Reason::IncludeComputed, folder));
+                return Err(about(Reason::InputNotAFile, folder));
             }
             let existing = look.existing(folder, &asked.shared)?;
             let names = Names::AllBut(existing.iter().map(|name| index(&mut absent, name)).collect());
@@ -107,101 +100,19 @@ impl Places<'_> {
         Ok((look.present, absent))
     }
 
-    fn asked(&self, files: &[ReadFile], folders: &[&[u8]]) -> Result<Asked, Refusal> {
-        let mut asked = Asked::default();
-        let precompiled: &[&str] = match self.family {
-            Family::Gcc => &[".gch"],
-            Family::Clang => &[".gch", ".pch"],
-        };
-        for (place, file) in files.iter().enumerate() {
-            let own = paths::split(&file.input.path).0;
-            let lists = [
-                (&file.asks.quoted, true, false),
-                (&file.asks.bracketed, false, false),
-                (&file.asks.tested_quoted, true, true),
-                (&file.asks.tested_bracketed, false, true),
-            ];
-            for (names, quoted, tested) in lists {
-                for name in names {
-                    asked.add(quoted.then_some(own), name, tested);
-                    if place == 0 && !tested {
-                        // The first header may be taken precompiled from wherever its name leads.
-                        for suffix in precompiled {
-                            asked.add(quoted.then_some(own), &[name, suffix.as_bytes()].concat(), false);
-                        }
-                    }
-                }
-            }
-            if place > 0 {
-                for suffix in precompiled {
-                    let (folder, name) = paths::split(&file.input.path);
-                    asked.add_local(folder, &[name, suffix.as_bytes()].concat(), false);
-                }
-            }
-        }
-        for name in &self.search.forced {
-            asked.add(Some(b""), name, false);
-            for suffix in precompiled {
-                asked.add(Some(b""), &[name, suffix.as_bytes()].concat(), false);
-            }
-        }
-        if files.iter().any(|file| file.asks.computed_include) {
-            computed(&mut asked, files, folders)?;
-        }
-        Ok(asked)
-    }
-
     fn node(&self, spelled: &[u8]) -> Result<Node, Refusal> {
         files::node(self.fingerprints, &paths::resolve(self.cwd, spelled))
     }
 }
 
-/// Adds the names under which computed includes can have found what was read.
-///
-/// A header is listed as the folder it was found in and the name it was asked for by; without the folder the name is
-/// left. A header that no text names and no folder explains was found in a way that is not understood.
-fn computed(asked: &mut Asked, files: &[ReadFile], folders: &[&[u8]]) -> Result<(), Refusal> {
-    let literal: Vec<Vec<u8>> = asked.shared.keys().map(|(folder, name)| paths::join(folder, name)).collect();
-    let askers: HashSet<&[u8]> = files
-        .iter()
-        .filter(|file| file.asks.computed_include)
-        .map(|file| paths::split(&file.input.path).0)
-        .collect();
-    for file in &files[1..] {
-        let path = file.input.path.as_slice();
-        let ends_with = |name: &[u8]| {
-            path.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with(b"/"))
-        };
-        let mut explained = literal.iter().any(|name| ends_with(name));
-        for folder in folders.iter().chain(&askers) {
-            if let Some(name) = inside(folder, path) {
-                explained = true;
-                asked.add(None, name, false);
-                for asker in &askers {
-                    asked.add(Some(asker), name, false);
-                }
-            }
-        }
-        if !explained {
-            return Err(about(Reason::IncludeComputed, path));
-        }
-    }
-    Ok(())
-}
-
-/// `path` without the folder it begins with.
-fn inside<'p>(folder: &[u8], path: &'p [u8]) -> Option<&'p [u8]> {
-    if matches!(folder, b"" | b"." | b"./") {
-        return (!path.starts_with(b"/")).then(|| without_dot(path));
-    }
-    let rest = path.strip_prefix(folder).or_else(|| path.strip_prefix(without_dot(folder)))?;
-    let name = if folder.ends_with(b"/") { Some(rest) } else { rest.strip_prefix(b"/") }?;
-    (!name.is_empty()).then_some(name)
-}
-
 impl Asked {
-    /// Adds a name that is looked for in all search folders and, when quoted, first in `own`.
-    fn add(&mut self, own: Option<&[u8]>, name: &[u8], tested: bool) {
+    /// The names that are looked for in all search folders.
+    pub(crate) fn shared(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.shared.keys().map(|(folder, name)| paths::join(folder, name))
+    }
+
+    /// Adds a name that is looked for in all search folders and, where it is given, first in `own`.
+    pub(crate) fn add(&mut self, own: Option<&[u8]>, name: &[u8], tested: bool) {
         if name.starts_with(b"/") {
             let (folder, name) = paths::split(name);
             return self.add_local(folder, name, tested);
@@ -213,7 +124,8 @@ impl Asked {
         }
     }
 
-    fn add_local(&mut self, folder: &[u8], name: &[u8], tested: bool) {
+    /// Adds a name that is looked for in `folder`.
+    pub(crate) fn add_local(&mut self, folder: &[u8], name: &[u8], tested: bool) {
         let Some(key) = key(name) else { return };
         *self.local.entry(folder.to_vec()).or_default().entry(key).or_default() |= tested;
     }
@@ -228,7 +140,6 @@ fn key(name: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 
 struct Look<'a> {
     places: &'a Places<'a>,
-    inputs: HashSet<&'a Path>,
     present: Vec<Present>,
 }
 
@@ -261,13 +172,13 @@ impl Look<'_> {
         Ok(found)
     }
 
-    /// Judges something that exists where a header was, or could be, looked for.
+    /// Judges something that exists where a file was, or could be, looked for.
     fn note(&mut self, spelled: &[u8], tested: bool) -> Result<(), Refusal> {
         if spelled.ends_with(b".gch") || spelled.ends_with(b".pch") {
             return Err(about(Reason::PrecompiledHeader, spelled));
         }
         let path = paths::resolve(self.places.cwd, spelled);
-        if self.inputs.contains(path.as_path()) {
+        if self.places.inputs.contains(path.as_path()) {
             return Ok(());
         }
         match files::node(self.places.fingerprints, &path)? {

@@ -1,5 +1,6 @@
 //! Publishes what the tool made: checks that the inputs are still what it read, then stores.
 
+use std::collections::HashSet;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use larder_store::{ActionResult, OutputBlob, StoreError};
 use crate::args::Refusal;
 use crate::arguments::Arguments;
 use crate::depfile;
+use crate::headers;
 use crate::hit::{DEPFILE, OBJECT};
 use crate::identity::Tool;
 use crate::inputs::{self, ReadFile};
@@ -45,6 +47,7 @@ impl Core {
         match &plan.work {
             Planned::Compile(compiling) => self.publish_compile(compiling, publish),
             Planned::Archive(filing) => self.publish_archive(filing, &publish),
+            Planned::Link(joining) => self.publish_link(joining, publish),
         }
     }
 
@@ -172,23 +175,32 @@ impl Core {
         let files = reader.read(listed, &invocation.source, &prepared.source)?;
         let output_folders: Vec<PathBuf> =
             invocation.outputs().map(|output| paths::resolve(cwd, paths::split(output).0)).collect();
+        let mut known = HashSet::new();
+        let folders: Vec<&[u8]> = invocation
+            .search
+            .folders
+            .iter()
+            .chain(&prepared.toolset.folders)
+            .map(Vec::as_slice)
+            .filter(|folder| known.insert(*folder))
+            .collect();
+        let asked = headers::asked(prepared.driver.dialect.family, &invocation.search, &files, &folders)?;
         let places = Places {
             cwd,
             fingerprints: &self.fingerprints,
             absence: &self.absence,
-            family: prepared.driver.dialect.family,
-            search: &invocation.search,
-            tool_folders: &prepared.toolset.folders,
+            folders: &folders,
+            inputs: files.iter().map(|file| file.path.as_path()).collect(),
             output_folders: &output_folders,
             started,
         };
-        let (present, absent) = places.look(&files)?;
+        let (present, absent) = places.look(asked)?;
         let inputs = files.iter().map(|file| file.input.clone()).collect();
         Ok((Entry { inputs, present, absent, action: prepared.base }, files))
     }
 
     /// Stores the action, then the manifest that leads to it.
-    fn put_entry(
+    pub(crate) fn put_entry(
         &self,
         base: &Key,
         entry: Entry,
@@ -236,7 +248,7 @@ impl Written {
     }
 }
 
-fn read_written(path: &Path, spelled: &[u8], started: u64) -> Result<Vec<u8>, Refusal> {
+pub(crate) fn read_written(path: &Path, spelled: &[u8], started: u64) -> Result<Vec<u8>, Refusal> {
     let missing = || inputs::about(Reason::OutputMissing, spelled);
     if Written::at(path, spelled, started)?.size > MAX_LIST {
         return Err(inputs::about(Reason::DependenciesUnreadable, spelled));

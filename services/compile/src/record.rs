@@ -34,6 +34,11 @@ impl Draft {
         self.output = paths::text(&request.archive);
     }
 
+    pub(crate) fn linked(&mut self, request: &crate::link::Request) {
+        self.source = request.files.first().map(|file| paths::text(file)).unwrap_or_default();
+        self.output = paths::text(&request.output);
+    }
+
     pub(crate) fn keyed(&mut self, action: &Key) {
         self.key = action.hex();
     }

@@ -23,6 +23,7 @@ use crate::archive::Filing;
 use crate::args::{self, Refusal};
 use crate::call::Call;
 use crate::lease::{Ending, Hold, Turn};
+use crate::link::{Joining, Linking};
 use crate::lookup::{Found, Known, Prepared, Work};
 use crate::paths;
 use crate::record::{Draft, since};
@@ -88,9 +89,7 @@ impl Compile {
                 Ok((work, Found::Missing(why))) => (work, why),
                 Ok((work, Found::Known(known))) => match core.hit(&work, &known) {
                     Ok(mut hit) => {
-                        if let Work::Compile(prepared) = &work {
-                            core.earlier.remember(prepared);
-                        }
+                        core.earlier.remember(&work);
                         draft.keyed(&known.action);
                         hit.record = self.count_hit(draft, &known);
                         return Reply::Hit(hit);
@@ -105,9 +104,14 @@ impl Compile {
                     for (plan, _hold) in core.leases.lose(connection.id, Some(&base)) {
                         self.lost(plan);
                     }
+                    core.earlier.remember(&work);
+                    core.settle(&work).await;
                     match work {
                         Work::Compile(prepared) => {
                             self.let_compile(connection.id, *prepared, draft, &why, waited.enough)
+                        }
+                        Work::Link(linking) => {
+                            self.let_link(connection.id, *linking, draft, &why, waited.enough)
                         }
                         Work::Archive(filing) => match core.expect_archive(*filing).await {
                             Ok(filing) => self.let_file(connection.id, filing, draft, &why, waited.enough),
@@ -133,7 +137,6 @@ impl Compile {
         alone: bool,
     ) -> Result<Run, watch::Receiver<Ending>> {
         let core = &self.0;
-        core.earlier.remember(&prepared);
         let call = Arc::clone(&prepared.call);
         let arguments = Arc::clone(&prepared.arguments);
         let invocation = Arc::clone(&prepared.invocation);
@@ -175,6 +178,33 @@ impl Compile {
         let plan = |_| Plan { work, draft, why: (why.reason, why.detail.clone()) };
         let lease = self.0.leases.give(base, connection, alone, plan)?;
         Ok(Run { lease, ..told(why.reason) })
+    }
+
+    /// Gives a lease, and says how to run the tool so that the linker lists what it reads.
+    fn let_link(
+        &self,
+        connection: ConnectionId,
+        linking: Linking,
+        draft: Draft,
+        why: &Refusal,
+        alone: bool,
+    ) -> Result<Run, watch::Receiver<Ending>> {
+        let core = &self.0;
+        let base = linking.base;
+        let mut run = told(why.reason);
+        let plan = |lease: u64| {
+            let (list_is_ours, list) = match &linking.request.list {
+                Some(list) => (false, paths::resolve(&linking.call.cwd, list)),
+                None => (true, core.list_file(lease)),
+            };
+            if list_is_ours {
+                run.args = linking.with_list(list.as_os_str().as_bytes());
+            }
+            let work = Planned::Link(Box::new(Joining { linking, list, list_is_ours }));
+            Plan { work, draft, why: (why.reason, why.detail.clone()) }
+        };
+        run.lease = core.leases.give(base, connection, alone, plan)?;
+        Ok(run)
     }
 
     async fn publish(&self, connection: &Connection, publish: Publish) -> Reply {

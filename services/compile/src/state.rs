@@ -10,8 +10,10 @@ use larder_store::Store;
 use crate::absence::Absence;
 use crate::archive::Filing;
 use crate::difference::Earlier;
+use crate::directives::{self, Directives};
 use crate::identity::Compilers;
 use crate::lease::Leases;
+use crate::link::{self, Joining, Study};
 use crate::lookup::Prepared;
 use crate::peers::Peers;
 use crate::record::Draft;
@@ -28,7 +30,10 @@ pub(crate) struct Core {
     pub(crate) fingerprints: Arc<Fingerprints>,
     pub(crate) compilers: Compilers,
     pub(crate) absence: Absence,
-    pub(crate) texts: Texts,
+    /// What the texts of sources and headers ask for.
+    pub(crate) texts: Texts<Directives>,
+    /// What the files of links need.
+    pub(crate) studies: Texts<Study>,
     pub(crate) seen: Seen,
     pub(crate) earlier: Earlier,
     pub(crate) leases: Leases<Plan>,
@@ -53,6 +58,7 @@ pub(crate) struct Plan {
 pub(crate) enum Planned {
     Compile(Box<Compiling>),
     Archive(Box<Filing>),
+    Link(Box<Joining>),
 }
 
 /// A compile under way.
@@ -68,11 +74,14 @@ pub(crate) struct Compiling {
 impl Plan {
     /// Removes what only the daemon wanted.
     pub(crate) fn clean(&self) {
-        if let Planned::Compile(compiling) = &self.work
-            && compiling.list_is_ours
-        {
+        let list = match &self.work {
+            Planned::Compile(compiling) => compiling.list_is_ours.then_some(&compiling.list),
+            Planned::Link(joining) => joining.list_is_ours.then_some(&joining.list),
+            Planned::Archive(_) => None,
+        };
+        if let Some(list) = list {
             // It may never have been written.
-            let _ = std::fs::remove_file(&compiling.list);
+            let _ = std::fs::remove_file(list);
         }
     }
 }
@@ -87,7 +96,8 @@ impl Core {
                 context.tmp.clone(),
             ),
             absence: Absence::new(Arc::clone(&context.clock)),
-            texts: Texts::default(),
+            texts: Texts::new(directives::scan),
+            studies: Texts::new(link::study),
             seen: Seen::default(),
             earlier: Earlier::default(),
             leases: Leases::default(),

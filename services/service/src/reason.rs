@@ -64,7 +64,10 @@ reasons! {
     ArchiveOperationUncacheable = "archive_operation_uncacheable", Uncacheable, "the archiver is to do something whose effects larder cannot keep";
     ArchiveNotDeterministic = "archive_not_deterministic", Uncacheable, "the archive is to hold times and owners";
     ArchiverSpoke = "archiver_spoke", Uncacheable, "the archiver succeeded with a message, which may not be true of another call";
-    CompilerUnknown = "compiler_unknown", Uncacheable, "the tool is none of the compilers and archivers that larder knows, or a script that calls something else";
+    LinkTimeOptimization = "link_time_optimization", Uncacheable, "an input holds what a compiler is to finish during the link";
+    LinkerUnknown = "linker_unknown", Uncacheable, "the linker is none that larder knows, or does not list what it reads";
+    LibraryPassedBy = "library_passed_by", Uncacheable, "the linker passed by a library that it could not use";
+    CompilerUnknown = "compiler_unknown", Uncacheable, "the tool is none of the compilers, archivers and linkers that larder knows, or a script that calls something else";
     InputUnreadable = "input_unreadable", Uncacheable, "an input cannot be read";
     InputNotAFile = "input_not_a_file", Uncacheable, "an input is not an ordinary file";
     InputsChangedMeanwhile = "inputs_changed_meanwhile", Uncacheable, "an input was changed while the tool ran, or too shortly before";
@@ -80,7 +83,7 @@ reasons! {
     RequestMalformed = "request_malformed", Error, "the request could not be decoded";
     InternalError = "internal_error", Error, "larder failed in a way that it should not";
 
-    NotACompile = "not_a_compile", Bypass, "the call does not compile one source to one object";
+    NotACompile = "not_a_compile", Bypass, "the call is none that larder caches: a question, or a step that makes something else";
     LeaseLost = "lease_lost", Bypass, "the client went away before it could say how the tool ended";
     StartingUp = "starting_up", Bypass, "the daemon is still loading its state";
     Draining = "draining", Bypass, "the daemon is about to exit";

@@ -10,10 +10,12 @@ use crate::say::Progress;
 use crate::{run, say};
 
 /// Program, the packages that bring it, and whether tests can be told to do without.
-const PACKAGES: [(&str, &[&str], bool); 6] = [
+const PACKAGES: [(&str, &[&str], bool); 8] = [
     ("gcc", &["gcc", "libc6-dev"], false),
     ("make", &["make"], false),
     ("clang", &["clang"], false),
+    ("ld.lld", &["lld"], false),
+    ("mold", &["mold"], false),
     ("cmake", &["cmake"], false),
     ("ninja", &["ninja-build"], false),
     ("chromium", &["chromium"], true),

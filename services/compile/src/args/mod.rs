@@ -3,8 +3,8 @@
 mod parse;
 pub(crate) mod response;
 mod rewrite;
-mod table;
-mod words;
+pub(crate) mod table;
+pub(crate) mod words;
 
 #[cfg(test)]
 mod tests;
@@ -13,6 +13,11 @@ use larder_service::Reason;
 
 pub use parse::parse;
 pub use rewrite::{discovery, with_dependency_list};
+
+/// Whether a call whose arguments are `args` asks for a link rather than for one of the steps before it.
+pub(crate) fn is_link(args: &[Vec<u8>]) -> bool {
+    !args.iter().any(|arg| matches!(arg.as_slice(), b"-c" | b"-S") || arg.starts_with(b"@"))
+}
 
 /// Which family of command-line conventions a tool follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -25,7 +25,7 @@ pub(super) enum Form {
 
 /// What an option does to a compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Use {
+pub(crate) enum Use {
     /// Can change what is written; reads and writes no file of its own.
     Key,
     /// As [`Use::Key`], and the working folder shows in the object.

@@ -13,14 +13,14 @@ const MAX_BYTES: usize = 2 * 1024 * 1024;
 
 /// One option with its value, or one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Word<'a> {
+pub(crate) struct Word<'a> {
     /// As it stands on the command line: one argument or two.
-    pub(super) args: &'a [Vec<u8>],
-    pub(super) what: What<'a>,
+    pub(crate) args: &'a [Vec<u8>],
+    pub(crate) what: What<'a>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What<'a> {
+pub(crate) enum What<'a> {
     /// A file to compile.
     File(&'a [u8]),
     /// An option, and its value if it has one.
@@ -36,7 +36,7 @@ impl Word<'_> {
     }
 
     /// The refusal of this word.
-    pub(super) fn refused(&self, reason: Reason) -> Refusal {
+    pub(crate) fn refused(&self, reason: Reason) -> Refusal {
         Refusal { reason, detail: Self::name(self.args) }
     }
 }
@@ -49,15 +49,17 @@ pub(super) fn words(family: Family, args: &[Vec<u8>]) -> Result<Vec<Word<'_>>, R
     }
     let mut words = Vec::with_capacity(args.len());
     let mut rest = args;
-    while let Some(arg) = rest.first() {
-        let (word, length) = next(family, arg, rest)?;
+    while !rest.is_empty() {
+        let (word, length) = next(family, rest)?;
         words.push(word);
         rest = &rest[length..];
     }
     Ok(words)
 }
 
-fn next<'a>(family: Family, arg: &'a [u8], rest: &'a [Vec<u8>]) -> Result<(Word<'a>, usize), Refusal> {
+/// The word at the start of `rest`, and how many arguments it takes.
+pub(crate) fn next(family: Family, rest: &[Vec<u8>]) -> Result<(Word<'_>, usize), Refusal> {
+    let arg = rest.first().map_or(&b""[..], Vec::as_slice);
     let one = |what| Word { args: &rest[..1], what };
     let refused = |reason| Err(Refusal { reason, detail: Word::name(rest) });
     match arg {

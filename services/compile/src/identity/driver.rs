@@ -9,7 +9,7 @@ use larder_service::{Clock, Hasher, Reason};
 use super::loader::add_program;
 use super::premises::Collector;
 use super::probe::{Answer, Probe};
-use super::{Asked, Driver, Tool, archiver};
+use super::{Asked, Driver, Tool, archiver, linker};
 use crate::args::{Dialect, Family, Language, Refusal};
 use crate::call::Call;
 use crate::paths;
@@ -67,6 +67,10 @@ pub(super) fn identify(
     let asked = Asked { call, language: Language::C, options: &[], cwd, clock };
     if let Some(archiver) = archiver::identify(collector, hasher.clone(), asked, &program, &bound)? {
         return Ok(Tool::Archiver(Arc::new(archiver)));
+    }
+    let version = asked.ask(&["--version"])?;
+    if version.succeeded && linker::is_linker(&version.stdout) {
+        return Ok(Tool::Linker(hasher.finish_key()));
     }
     let answer = macros(call, cwd, tmp, clock)?;
     let family = family(&answer.stdout).filter(|_| answer.succeeded).ok_or_else(unknown)?;

@@ -23,7 +23,8 @@ pub(super) fn toolset(collector: &mut Collector<'_>, asked: Asked<'_>) -> Result
     // The driver moves split debug information itself.
     let splits = asked.options.iter().any(|option| option.starts_with(b"-gsplit-dwarf"));
     for name in [compiler, "as"].into_iter().chain(splits.then_some("objcopy")) {
-        let program = program(collector, asked, &programs, name)?;
+        let spelled = program(collector, asked, &programs, name)?;
+        let program = collector.follow(&spelled).ok_or_else(|| asked.failed())?;
         add_program(collector, &mut hasher, &program, &asked.call.env, asked.clock)?;
     }
     for folder in libraries.iter().chain(&programs) {
@@ -55,15 +56,16 @@ pub(super) fn finish(mut hasher: Hasher, verbose: Verbose) -> Result<Toolset, Re
     Ok(Toolset { key: hasher.finish_key(), folders })
 }
 
-fn specs(collector: &mut Collector<'_>, hasher: &mut Hasher, file: &Path) -> Result<(), Refusal> {
+pub(super) fn specs(collector: &mut Collector<'_>, hasher: &mut Hasher, file: &Path) -> Result<(), Refusal> {
     if let Some(digest) = collector.file_or_absent(file)? {
         hasher.field("specs", &digest.hash);
     }
     Ok(())
 }
 
-/// The program that the driver runs as `name`; that no other stands before it in the search is a premise.
-fn program(
+/// The program that the driver runs as `name`, links not followed; that no other stands before it in the search is a
+/// premise.
+pub(super) fn program(
     collector: &mut Collector<'_>,
     asked: Asked<'_>,
     programs: &[PathBuf],
@@ -77,16 +79,14 @@ fn program(
     for folder in programs {
         collector.absent(&asked.cwd.join(folder).join(name));
     }
-    let found = if spelled.contains(&b'/') {
-        paths::resolve(asked.cwd, spelled)
-    } else {
-        // Found in none of the driver's own folders, it is looked for along PATH.
-        let path = asked.call.env.get("PATH").ok_or_else(|| asked.failed())?;
-        let mut places =
-            path.split(|byte| *byte == b':').map(|folder| paths::resolve(asked.cwd, folder).join(name));
-        places.find(|place| !collector.absent(place) && is_executable(place)).ok_or_else(|| asked.failed())?
-    };
-    collector.follow(&found).ok_or_else(|| asked.failed())
+    if spelled.contains(&b'/') {
+        return Ok(paths::resolve(asked.cwd, spelled));
+    }
+    // Found in none of the driver's own folders, it is looked for along PATH.
+    let path = asked.call.env.get("PATH").ok_or_else(|| asked.failed())?;
+    let mut places =
+        path.split(|byte| *byte == b':').map(|folder| paths::resolve(asked.cwd, folder).join(name));
+    places.find(|place| !collector.absent(place) && is_executable(place)).ok_or_else(|| asked.failed())
 }
 
 fn is_executable(path: &Path) -> bool {
@@ -94,7 +94,7 @@ fn is_executable(path: &Path) -> bool {
 }
 
 /// The folders after `programs:` and `libraries:` in the answer to `-print-search-dirs`.
-fn search_dirs(answer: &[u8]) -> Option<(Vec<PathBuf>, Vec<PathBuf>)> {
+pub(super) fn search_dirs(answer: &[u8]) -> Option<(Vec<PathBuf>, Vec<PathBuf>)> {
     let folders = |title: &str| {
         let line =
             answer.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(title.as_bytes()))?;

@@ -9,6 +9,7 @@ mod archiver;
 mod clang;
 mod driver;
 mod gcc;
+mod linker;
 mod loader;
 mod memo;
 mod premises;
@@ -23,6 +24,7 @@ use larder_fingerprint::Fingerprints;
 use larder_service::{Clock, Hasher, Key, Reason};
 
 pub(crate) use self::archiver::{Archiver, Role};
+pub(crate) use self::linker::Linker;
 use self::memo::Memo;
 use self::premises::{Collector, Premises};
 use crate::args::{Dialect, Family, Invocation, Language, Refusal};
@@ -44,6 +46,19 @@ pub(crate) struct Driver {
 pub(crate) enum Tool {
     Compiler(Arc<Driver>),
     Archiver(Arc<Archiver>),
+    /// A linker; where it looks depends on the call.
+    Linker(Key),
+}
+
+impl Tool {
+    /// Its identity.
+    pub(crate) fn key(&self) -> Key {
+        match self {
+            Self::Compiler(driver) => driver.key,
+            Self::Archiver(archiver) => archiver.key,
+            Self::Linker(key) => *key,
+        }
+    }
 }
 
 /// What a driver uses under given options.
@@ -54,7 +69,7 @@ pub(crate) struct Toolset {
     pub(crate) folders: Vec<Vec<u8>>,
 }
 
-/// All compilers and archivers seen so far.
+/// All compilers, archivers and linkers seen so far.
 pub(crate) struct Compilers {
     fingerprints: Arc<Fingerprints>,
     clock: Arc<dyn Clock>,
@@ -62,11 +77,19 @@ pub(crate) struct Compilers {
     tmp: PathBuf,
     tools: Memo<Tool>,
     toolsets: Memo<Toolset>,
+    linkers: Memo<Linker>,
 }
 
 impl Compilers {
     pub(crate) fn new(fingerprints: Arc<Fingerprints>, clock: Arc<dyn Clock>, tmp: PathBuf) -> Self {
-        Self { fingerprints, clock, tmp, tools: Memo::default(), toolsets: Memo::default() }
+        Self {
+            fingerprints,
+            clock,
+            tmp,
+            tools: Memo::default(),
+            toolsets: Memo::default(),
+            linkers: Memo::default(),
+        }
     }
 
     /// The tool of `call`, if it is known and unchanged. Asks nobody.
@@ -117,12 +140,56 @@ impl Compilers {
         })
     }
 
+    /// What links under `options` when `tool` is called, if it is known and unchanged. Asks nobody.
+    pub(crate) fn known_linker(
+        &self,
+        tool: &Tool,
+        call: &Call,
+        options: &[Vec<u8>],
+    ) -> Option<Result<Arc<Linker>, Refusal>> {
+        let options: Vec<&[u8]> = options.iter().map(Vec::as_slice).collect();
+        let question = linker_question(tool, call, &options);
+        self.linkers.known(&question, &self.fingerprints, self.clock.monotonic_ns())
+    }
+
+    /// What links under `options` when `tool` is called. May run it: for threads that may block.
+    pub(crate) fn linker(
+        &self,
+        tool: &Tool,
+        call: &Call,
+        options: &[Vec<u8>],
+    ) -> Result<Arc<Linker>, Refusal> {
+        let options: Vec<&[u8]> = options.iter().map(Vec::as_slice).collect();
+        let question = linker_question(tool, call, &options);
+        self.linkers.get(question, &self.fingerprints, self.clock.monotonic_ns(), || {
+            let mut collector = Collector::new(&self.fingerprints, &*self.clock);
+            let cwd = cwd(call, &options);
+            let asked = Asked { call, language: Language::C, options: &options, cwd, clock: &*self.clock };
+            let found = match tool {
+                Tool::Compiler(driver) => {
+                    let family = driver.dialect.family;
+                    let object = self.tmp.join(format!("link-{:x}.o", self.clock.unix_ns()));
+                    // The driver looks whether it is there, and no further.
+                    std::fs::write(&object, "").map_err(|_| asked.failed()).and_then(|()| {
+                        let found = linker::driven(&mut collector, asked, family, &object);
+                        let _ = std::fs::remove_file(&object);
+                        found
+                    })
+                }
+                _ => linker::called(&mut collector, asked),
+            };
+            self.answer(found, collector)
+        })
+    }
+
     fn answer<T>(
         &self,
         found: Result<T, Refusal>,
         collector: Collector<'_>,
     ) -> (memo::Found<T>, Premises, Option<u64>) {
-        let passing = found.as_ref().is_err_and(|refusal| refusal.reason != Reason::CompilerUnknown);
+        let passing = found
+            .as_ref()
+            .is_err_and(|refusal| !matches!(refusal.reason, Reason::CompilerUnknown | Reason::LinkerUnknown));
         let lasts = u64::try_from(FAILURE_LASTS.as_nanos()).unwrap_or(u64::MAX);
         let until = passing.then(|| self.clock.monotonic_ns().saturating_add(lasts));
         (found.map(Arc::new), collector.finish(), until)
@@ -181,8 +248,27 @@ fn folder_of(call: &Call) -> &Path {
 }
 
 fn cwd<'a>(call: &'a Call, options: &[&[u8]]) -> &'a Path {
-    const WITHOUT_FOLDERS: &[&str] =
-        &["-m", "-std=", "-ansi", "-nostd", "-O", "-f", "-undef", "-pthread", "--target="];
+    const WITHOUT_FOLDERS: &[&str] = &[
+        "-O",
+        "-W",
+        "-ansi",
+        "-f",
+        "-g",
+        "-m",
+        "-no-pie",
+        "-nostd",
+        "-pedantic",
+        "-pie",
+        "-pipe",
+        "-pthread",
+        "-rdynamic",
+        "-shared",
+        "-static",
+        "-std=",
+        "--target=",
+        "-undef",
+        "-w",
+    ];
     let plain = |option: &&[u8]| WITHOUT_FOLDERS.iter().any(|prefix| option.starts_with(prefix.as_bytes()));
     if options.iter().all(plain) { folder_of(call) } else { &call.cwd }
 }
@@ -192,6 +278,17 @@ fn driver_question(call: &Call) -> Key {
     hasher.field("tool", &paths::into_bytes(call.tool.clone()));
     hasher.field("name", &call.tool_name);
     hasher.field("cwd", &paths::into_bytes(folder_of(call).to_owned()));
+    call.env.add_to_probe_key(&mut hasher);
+    hasher.finish_key()
+}
+
+fn linker_question(tool: &Tool, call: &Call, options: &[&[u8]]) -> Key {
+    let mut hasher = Hasher::key("linker question");
+    hasher.field("tool", &tool.key().0);
+    hasher.field("cwd", &paths::into_bytes(cwd(call, options).to_owned()));
+    for option in options {
+        hasher.field("option", option);
+    }
     call.env.add_to_probe_key(&mut hasher);
     hasher.finish_key()
 }

@@ -11,6 +11,8 @@ mod difference;
 mod identity;
 mod inputs;
 mod leases;
+mod link_inputs;
+mod links;
 mod outputs;
 mod response;
 mod shadows;

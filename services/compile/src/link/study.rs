@@ -1,0 +1,94 @@
+//! What the files of a link make the linker look for, and what in them larder cannot follow.
+
+use memchr::memmem;
+use object::Endianness;
+use object::read::elf::FileHeader;
+
+/// Most names taken from one file.
+const MAX_NAMES: usize = 4096;
+
+/// What one file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Study {
+    /// It holds what a compiler is to finish: code for link-time optimisation.
+    pub(super) unfinished: bool,
+    /// It is an archive whose members lie elsewhere.
+    pub(super) thin: bool,
+    /// Libraries that it needs, which the linker looks for.
+    pub(super) needs: Vec<Vec<u8>>,
+    /// Folders in which it has them looked for, `$ORIGIN` still in them.
+    pub(super) folders: Vec<Vec<u8>>,
+}
+
+/// Studies a file of a link: object, archive, shared library or script.
+pub(crate) fn study(bytes: &[u8]) -> Study {
+    let binary = bytes.starts_with(b"\x7fELF") || bytes.starts_with(b"!<arch>\n");
+    // Bitcode, by itself or as a member, and the sections in which GCC keeps its own.
+    let unfinished = bytes.starts_with(b"BC\xc0\xde")
+        || bytes.starts_with(b"\xde\xc0\x17\x0b")
+        || (binary
+            && (memmem::find(bytes, b".gnu.lto_").is_some()
+                || memmem::find(bytes, b".llvm.lto").is_some()
+                || memmem::find(bytes, b"BC\xc0\xde").is_some()));
+    let mut study = Study { unfinished, thin: bytes.starts_with(b"!<thin>\n"), ..Study::default() };
+    match bytes.get(4) {
+        Some(1) if binary => add_needs::<object::elf::FileHeader32<Endianness>>(bytes, &mut study),
+        Some(2) if binary => add_needs::<object::elf::FileHeader64<Endianness>>(bytes, &mut study),
+        _ => None,
+    };
+    study
+}
+
+/// `None` for what is no shared library, or none that can be read: a linker would refuse it.
+fn add_needs<Elf: FileHeader<Endian = Endianness>>(bytes: &[u8], study: &mut Study) -> Option<()> {
+    let header = Elf::parse(bytes).ok()?;
+    let endian = header.endian().ok()?;
+    let sections = header.sections(endian, bytes).ok()?;
+    let table = sections.dynamic_table(endian, bytes).ok()?;
+    for entry in &table {
+        let list = match entry.tag {
+            object::elf::DT_NEEDED => &mut study.needs,
+            object::elf::DT_RUNPATH | object::elf::DT_RPATH => &mut study.folders,
+            _ => continue,
+        };
+        let value = table.string(entry).ok()?;
+        let parts = value.split(|byte| *byte == b':').filter(|part| !part.is_empty());
+        list.extend(parts.take(MAX_NAMES).map(<[u8]>::to_vec));
+        if study.needs.len() + study.folders.len() > MAX_NAMES {
+            return None;
+        }
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_program_says_what_it_needs() {
+        let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let study = study(&own);
+        assert!(study.needs.iter().any(|name| name.starts_with(b"libc.so")));
+        assert!(!study.thin);
+    }
+
+    #[test]
+    fn what_is_to_be_finished_is_seen_wherever_it_stands() {
+        assert!(study(b"BC\xc0\xdexyz").unfinished);
+        assert!(study(b"\x7fELF\x02\x01\x01....gnu.lto_.opts").unfinished);
+        assert!(study(b"!<arch>\nx.o/   BC\xc0\xde").unfinished);
+        assert!(!study(b"!<arch>\nx.o/   ").unfinished);
+        assert!(!study(b"GROUP ( libc.so.6 ) .gnu.lto_").unfinished, "a script that speaks of it");
+        assert!(study(b"!<thin>\n").thin);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..300), class in 1u8..3) {
+            study(&bytes);
+            study(&[&[0x7f, b'E', b'L', b'F', class, 1, 1], bytes.as_slice()].concat());
+        }
+    }
+}

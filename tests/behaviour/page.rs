@@ -1,6 +1,6 @@
 //! The daemon's page, over HTTP and in a browser.
 
-use larder_tests::{Sandbox, http_get, http_request, same_as_alone, wait_until};
+use larder_tests::{Browser, Sandbox, http_get, http_request, same_as_alone, wait_until};
 
 fn page(sandbox: &Sandbox) -> String {
     sandbox.start()["page"].as_str().expect("an address").to_owned()
@@ -70,26 +70,13 @@ fn the_page_is_seen_in_a_browser_with_this_daemons_figures() {
     sandbox.write_settled("seen_in_browser.c", "int x;\n");
     same_as_alone(&sandbox, &["gcc", "-c", "seen_in_browser.c"]);
     same_as_alone(&sandbox, &["gcc", "-c", "seen_in_browser.c"]);
-    // A stream of events never ends, so the browser cannot tell when the page has all of it.
+    let browser = Browser::start(&sandbox);
+    browser.open(&page);
     wait_until("the latest request and its reason to be on the page", || {
-        let dom = seen(&sandbox, &page);
-        (dom.contains("seen_in_browser.c") && dom.contains("every recorded input is unchanged")).then_some(())
+        let content = browser.content();
+        (content.contains("seen_in_browser.c") && content.contains("every recorded input is unchanged"))
+            .then_some(())
     });
-}
-
-/// The page's content in headless Chromium, a moment after it was loaded.
-fn seen(sandbox: &Sandbox, page: &str) -> String {
-    // A browser that hangs is ended, and asked again.
-    let mut browser = sandbox.command("timeout");
-    browser
-        .args(["--kill-after=1", "20", "chromium"])
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
-        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-        .args(["--timeout=3000", "--window-size=1200,1400"])
-        .arg(format!("--user-data-dir={}", sandbox.root().join("browser").display()))
-        .args(["--dump-dom", page]);
-    let output = browser.output().expect("chromium starts: cargo xtask setup installs it");
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 #[test]
@@ -98,8 +85,10 @@ fn the_brokers_page_shows_the_daemon_as_up_in_a_browser() {
     let status = sandbox.start();
     let page = status["broker_page"].as_str().expect("an address").to_owned();
     let dashboard = status["page"].as_str().expect("an address").to_owned();
+    let browser = Browser::start(&sandbox);
+    browser.open(&page);
     wait_until("the daemon to be shown with the way to its page", || {
-        let dom = seen(&sandbox, &page);
-        (dom.contains("Open dashboard") && dom.contains(&dashboard)).then_some(())
+        let content = browser.content();
+        (content.contains("Open dashboard") && content.contains(&dashboard)).then_some(())
     });
 }

@@ -25,7 +25,7 @@ pub fn http_get(url: &str) -> HttpReply {
     http_request(host, &format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
 }
 
-/// Sends `text` to `host` (`address:port`) and reads until the peer closes.
+/// Sends `text` to `host` (`address:port`) and reads as much as the reply says it has, or until the peer closes.
 ///
 /// # Panics
 /// When the peer cannot be reached or answers with something that is not HTTP.
@@ -35,13 +35,28 @@ pub fn http_request(host: &str, text: &str) -> HttpReply {
     stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
     stream.write_all(text.as_bytes()).expect("the request is taken");
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).expect("a reply that ends");
+    let mut chunk = [0; 64 * 1024];
+    while !is_whole(&bytes) {
+        match stream.read(&mut chunk).expect("a reply that ends") {
+            0 => break,
+            count => bytes.extend_from_slice(&chunk[..count]),
+        }
+    }
     let text = String::from_utf8_lossy(&bytes);
     let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
     let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
     let body = if chunked { join_chunks(body) } else { body.to_owned() };
     HttpReply { status, head: head.to_owned(), body }
+}
+
+/// Whether all of the length that a reply's head tells is there.
+fn is_whole(reply: &[u8]) -> bool {
+    let Some(end) = reply.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+    let head = String::from_utf8_lossy(&reply[..end]).to_ascii_lowercase();
+    let length =
+        head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    length.is_some_and(|length| reply.len() >= end + 4 + length)
 }
 
 fn join_chunks(mut rest: &str) -> String {

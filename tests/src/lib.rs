@@ -4,12 +4,14 @@
 //! process outlives it.
 
 mod alone;
+mod browser;
 mod http;
 mod processes;
 mod sandbox;
 mod wait;
 
 pub use alone::{Tree, same_as_alone};
+pub use browser::Browser;
 pub use http::{HttpReply, http_get, http_request};
 pub use processes::{alive, kill, kill_all, processes_of, signal};
 pub use sandbox::{Counts, Sandbox, program, stock_tool};

@@ -63,7 +63,8 @@ impl Step {
 
 pub(crate) fn run(only: Option<Step>, nextest: &[String]) -> anyhow::Result<()> {
     let start = Instant::now();
-    let mut missing = Missing { browser: run::which("chromium").is_none() };
+    let mut missing =
+        Missing { browser: ["chromium", "chromedriver"].iter().any(|name| run::which(name).is_none()) };
     let mut summary = Vec::new();
     for step in Step::value_variants() {
         if only.is_some_and(|only| only != *step) {

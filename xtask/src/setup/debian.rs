@@ -10,7 +10,7 @@ use crate::say::Progress;
 use crate::{run, say};
 
 /// Program, the packages that bring it, and whether tests can be told to do without.
-const PACKAGES: [(&str, &[&str], bool); 8] = [
+const PACKAGES: [(&str, &[&str], bool); 9] = [
     ("gcc", &["gcc", "libc6-dev"], false),
     ("make", &["make"], false),
     ("clang", &["clang"], false),
@@ -19,6 +19,7 @@ const PACKAGES: [(&str, &[&str], bool); 8] = [
     ("cmake", &["cmake"], false),
     ("ninja", &["ninja-build"], false),
     ("chromium", &["chromium"], true),
+    ("chromedriver", &["chromium-driver"], true),
 ];
 
 /// How a package may be installed here.

@@ -41,6 +41,8 @@ const NEXTEST: Tool = Tool {
 pub(crate) struct Missing {
     /// No browser: the tests that look at the page in one cannot run.
     pub(crate) browser: bool,
+    /// No libFuzzer: the fuzz targets cannot run.
+    pub(crate) fuzzer: bool,
 }
 
 pub(crate) fn run() -> anyhow::Result<Missing> {

@@ -1,6 +1,6 @@
 //! Each target holds for what its corpus begins with.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use larder_fuzz::{Check, args, depfile, directives, frames, manifest, records, request, response};
 
@@ -15,12 +15,16 @@ const TARGETS: [(&str, Check); 8] = [
     ("response", response::check),
 ];
 
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = folder.read_dir().expect("our folder");
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("our folder").path()).collect();
+    files.sort();
+    files
+}
+
 fn names(folder: &Path) -> Vec<String> {
-    let entries = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
-    let mut names: Vec<_> =
-        entries.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
-    names.sort();
-    names
+    let name = |file: PathBuf| file.file_stem().map(|name| name.to_string_lossy().into_owned());
+    files(folder).into_iter().filter_map(name).collect()
 }
 
 #[test]
@@ -30,11 +34,10 @@ fn every_seed_holds_and_every_target_has_some() {
     assert_eq!(names(&root.join("seeds")), known);
     assert_eq!(names(&root.join("src/bin")), known);
     for (name, check) in TARGETS {
-        let mut count = 0;
-        for seed in root.join("seeds").join(name).read_dir().unwrap() {
-            check(&std::fs::read(seed.unwrap().path()).unwrap());
-            count += 1;
+        let seeds = files(&root.join("seeds").join(name));
+        assert!(!seeds.is_empty(), "{name}");
+        for seed in seeds {
+            check(&std::fs::read(seed).expect("a file"));
         }
-        assert!(count > 0, "{name}");
     }
 }

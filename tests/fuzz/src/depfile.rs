@@ -12,8 +12,9 @@ pub fn check(bytes: &[u8]) {
         assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len(), "a name stands twice: {names:?}");
     }
     let mut names: Vec<&[u8]> = Vec::new();
-    for name in bytes.split(|byte| matches!(byte, 0 | b'\n')).filter(|name| !name.is_empty()) {
-        if !names.contains(&name) {
+    for name in bytes.split(|byte| matches!(byte, 0 | b'\n')) {
+        // A backslash at the end is written like one that quotes the space behind it.
+        if !name.is_empty() && !name.ends_with(b"\\") && !names.contains(&name) {
             names.push(name);
         }
     }

@@ -9,7 +9,10 @@ pub fn check(bytes: &[u8]) {
             assert_eq!(written, bytes, "{form:?} has a second spelling");
         }
     }
-    assert_eq!(unseal(1, bytes), None, "nobody sealed it");
+    // libFuzzer sees what a seal is compared with, and so forges it.
+    if let Some(within) = unseal(1, bytes) {
+        assert_eq!(seal(1, within), bytes, "a seal has a second spelling");
+    }
     let mut sealed = seal(1, bytes);
     assert_eq!(unseal(1, &sealed), Some(bytes));
     assert_eq!(unseal(2, &sealed), None, "it is another record's");

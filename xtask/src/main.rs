@@ -4,6 +4,7 @@
 //! Must never: be needed to build or use larder.
 
 mod demo;
+mod fuzz;
 mod install;
 mod run;
 mod say;
@@ -44,6 +45,14 @@ enum Verb {
         #[arg(last = true)]
         nextest: Vec<String>,
     },
+    /// Run the fuzz targets: crashes are kept in target/fuzz/crashes, what was learnt in target/fuzz/corpus
+    Fuzz {
+        /// Run this target alone
+        target: Option<String>,
+        /// How long each target runs
+        #[arg(long, value_name = "N", default_value_t = 60)]
+        seconds: u32,
+    },
     /// Build the three programs and put them into DIR/bin
     Install {
         /// Default: the folder that cargo installs into
@@ -59,6 +68,7 @@ fn main() -> ExitCode {
         Verb::Setup => setup::run().map(drop),
         Verb::Demo { keep } => demo::run(keep),
         Verb::Test { only, nextest } => test::run(only, &nextest),
+        Verb::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Verb::Install { root } => install::run(root),
         Verb::Tidy => tidy::run(),
     };

@@ -6,6 +6,7 @@ mod debian;
 use crate::say::Progress;
 use crate::{run, workspace};
 use cargo_tool::Tool;
+pub(crate) use debian::BROWSER;
 
 /// The version of running-process that the workspace is built on, so that its stock programs speak to ours. Its default
 /// features only add what other systems and terminals need.
@@ -41,6 +42,8 @@ const NEXTEST: Tool = Tool {
 pub(crate) struct Missing {
     /// No browser: the tests that look at the page in one cannot run.
     pub(crate) browser: bool,
+    /// No libFuzzer: the fuzz targets cannot run.
+    pub(crate) fuzzer: bool,
 }
 
 pub(crate) fn run() -> anyhow::Result<Missing> {

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 
 use crate::setup::Missing;
-use crate::{run, say, setup, tidy, workspace};
+use crate::{fuzz, run, say, setup, tidy, workspace};
 
 /// One step of the test command. Build, clippy and nextest name the same packages, targets and profile, so that no
 /// dependency is compiled twice for any two of them that can share.
@@ -27,10 +27,15 @@ pub(crate) enum Step {
     Clippy,
     /// The tests
     Nextest,
+    /// Each fuzz target, briefly
+    Fuzz,
 }
 
 /// Longest time that fetching the advisories may take before they are skipped.
 const ADVISORIES_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long each fuzz target runs, seconds.
+const FUZZ_SECONDS: u32 = 5;
 
 impl Step {
     fn name(self) -> String {
@@ -57,14 +62,21 @@ impl Step {
                 "-Dwarnings",
             ])),
             Self::Nextest => tests(missing, nextest),
+            Self::Fuzz if missing.fuzzer => {
+                say::line("skipped: fuzz targets, since libFuzzer is missing");
+                Ok(())
+            }
+            Self::Fuzz => fuzz::run(None, FUZZ_SECONDS),
         }
     }
 }
 
 pub(crate) fn run(only: Option<Step>, nextest: &[String]) -> anyhow::Result<()> {
     let start = Instant::now();
-    let mut missing =
-        Missing { browser: ["chromium", "chromedriver"].iter().any(|name| run::which(name).is_none()) };
+    let mut missing = Missing {
+        browser: setup::BROWSER.iter().any(|name| run::which(name).is_none()),
+        fuzzer: !fuzz::is_there(),
+    };
     let mut summary = Vec::new();
     for step in Step::value_variants() {
         if only.is_some_and(|only| only != *step) {

@@ -7,6 +7,8 @@
 pub mod args;
 pub mod depfile;
 pub mod directives;
+#[doc(hidden)]
+pub mod fuzzing;
 
 mod absence;
 mod archive;

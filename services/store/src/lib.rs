@@ -7,6 +7,9 @@
 //!
 //! Lookups go through [`Tier`]s: [`MemoryTier`], then [`DiskTier`], which is the truth.
 
+#[doc(hidden)]
+pub mod fuzzing;
+
 mod action;
 mod bytes;
 mod catalog;

@@ -7,20 +7,44 @@ use anyhow::bail;
 
 use super::Missing;
 use crate::say::Progress;
-use crate::{run, say};
+use crate::{fuzz, run, say};
 
-/// Program, the packages that bring it, and whether tests can be told to do without.
-const PACKAGES: [(&str, &[&str], bool); 9] = [
-    ("gcc", &["gcc", "libc6-dev"], false),
-    ("make", &["make"], false),
-    ("clang", &["clang"], false),
-    ("ld.lld", &["lld"], false),
-    ("mold", &["mold"], false),
-    ("cmake", &["cmake"], false),
-    ("ninja", &["ninja-build"], false),
-    ("chromium", &["chromium"], true),
-    ("chromedriver", &["chromium-driver"], true),
+/// Something the tests need.
+struct Row {
+    what: &'static str,
+    packages: &'static [&'static str],
+    /// Which tests are skipped without it; `None` where nothing can be done without.
+    skipped: Option<&'static str>,
+}
+
+const fn row(what: &'static str, packages: &'static [&'static str]) -> Row {
+    Row { what, packages, skipped: None }
+}
+
+/// What is not a program on the search path.
+const LIBFUZZER: &str = "libFuzzer";
+
+/// The browser and what drives it.
+pub(crate) const BROWSER: [&str; 2] = ["chromium", "chromedriver"];
+
+const ROWS: [Row; 10] = [
+    row("gcc", &["gcc", "libc6-dev"]),
+    row("make", &["make"]),
+    row("clang", &["clang"]),
+    row("ld.lld", &["lld"]),
+    row("mold", &["mold"]),
+    row("cmake", &["cmake"]),
+    row("ninja", &["ninja-build"]),
+    Row { what: LIBFUZZER, packages: &["libclang-rt-dev"], skipped: Some("fuzz targets") },
+    Row { what: BROWSER[0], packages: &["chromium"], skipped: Some("tests that need a browser") },
+    Row { what: BROWSER[1], packages: &["chromium-driver"], skipped: Some("tests that need a browser") },
 ];
+
+impl Row {
+    fn is_there(&self) -> bool {
+        if self.what == LIBFUZZER { fuzz::is_there() } else { run::which(self.what).is_some() }
+    }
+}
 
 /// How a package may be installed here.
 enum Way {
@@ -48,33 +72,32 @@ pub(super) fn install(progress: &Progress) -> anyhow::Result<Missing> {
     let absent = self::absent();
     let names = packages(&absent);
     let hint = format!("hint: as root, apt-get install {names}");
-    if absent.iter().any(|(_, _, optional)| !optional) {
-        let programs: Vec<_> = absent.iter().map(|(program, ..)| *program).collect();
-        bail!(
-            "failed to find {} on the search path, and packages cannot be installed here\n{hint}",
-            programs.join(", ")
-        );
+    let needed: Vec<_> = absent.iter().filter(|row| row.skipped.is_none()).map(|row| row.what).collect();
+    if !needed.is_empty() {
+        bail!("failed to find {}, and packages cannot be installed here\n{hint}", needed.join(", "));
     }
-    let browser = !absent.is_empty();
-    if browser {
+    for row in &absent {
+        let skipped = row.skipped.unwrap_or_default();
         progress.line(&format!(
-            "Debian packages: {names} cannot be installed here; tests that need a browser will be skipped"
+            "Debian packages: no {} and no right to install it; skipped: {skipped}",
+            row.what
         ));
-        say::line(&hint);
-    } else {
-        progress.line("Debian packages: ready");
     }
-    Ok(Missing { browser })
+    if absent.is_empty() {
+        progress.line("Debian packages: ready");
+    } else {
+        say::line(&hint);
+    }
+    let lacks = |what| absent.iter().any(|row| row.what == what);
+    Ok(Missing { browser: BROWSER.iter().any(|what| lacks(*what)), fuzzer: lacks(LIBFUZZER) })
 }
 
-type Row = (&'static str, &'static [&'static str], bool);
-
-fn absent() -> Vec<Row> {
-    PACKAGES.into_iter().filter(|(program, ..)| run::which(program).is_none()).collect()
+fn absent() -> Vec<&'static Row> {
+    ROWS.iter().filter(|row| !row.is_there()).collect()
 }
 
-fn packages(rows: &[Row]) -> String {
-    rows.iter().flat_map(|(_, packages, _)| packages.iter().copied()).collect::<Vec<_>>().join(" ")
+fn packages(rows: &[&Row]) -> String {
+    rows.iter().flat_map(|row| row.packages.iter().copied()).collect::<Vec<_>>().join(" ")
 }
 
 fn way() -> Way {

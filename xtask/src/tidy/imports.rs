@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Finding;
 
 /// A crate, and the crates of the workspace that it may depend on, in tests too.
-const TABLE: [(&str, &[&str]); 14] = [
+const TABLE: [(&str, &[&str]); 15] = [
     ("larder-proto", &[]),
     ("larder-servicedef", &[]),
     ("larder-service", &["larder-proto"]),
@@ -33,6 +33,7 @@ const TABLE: [(&str, &[&str]); 14] = [
     ("larder-client", &["larder-glue", "larder-proto", "larder-servicedef"]),
     ("larder-tests", &["larder-glue", "larder-proto", "larder-client"]),
     ("larder-host", &["larder-glue", "larder-loopback", "larder-proto", "larder-tests"]),
+    ("larder-fuzz", &["larder-compile", "larder-glue", "larder-proto", "larder-store"]),
     ("xtask", &[]),
 ];
 

@@ -48,7 +48,7 @@ impl Draft {
     fn take(&mut self, word: &Word<'_>) -> Result<(), Refusal> {
         let (what, value) = match word.what {
             What::File(file) => {
-                if file.contains(&b'\\') {
+                if is_listed_otherwise(file) {
                     return Err(word.refused(Reason::OptionUncacheable));
                 }
                 self.sources.push((file.to_vec(), self.language));
@@ -114,15 +114,15 @@ impl Draft {
             }
             Use::DependShape => self.shaped = Some(word.refused(Reason::OptionUncacheable)),
             Use::Folder => {
-                // `=dir` and `$SYSROOT/dir` stand for other folders; Clang lists a backslash as a slash.
+                // `=dir` and `$SYSROOT/dir` stand for other folders.
                 let elsewhere = value.starts_with(b"=") || value.starts_with(b"$SYSROOT");
-                if value.is_empty() || elsewhere || value.contains(&b'\\') {
+                if value.is_empty() || elsewhere || is_listed_otherwise(value) {
                     return Err(twice());
                 }
                 self.search.folders.push(value.to_vec());
             }
             Use::Forced => {
-                if value.is_empty() || value.contains(&b'\\') {
+                if value.is_empty() || is_listed_otherwise(value) {
                     return Err(twice());
                 }
                 self.search.forced.push(value.to_vec());
@@ -165,6 +165,9 @@ impl Draft {
         let Some(object) = self.object.or_else(|| derived_object(source, suffix)) else {
             return refused(Reason::SourceKindUnknown, source);
         };
+        if object == *source {
+            return refused(Reason::OptionUncacheable, b"-o");
+        }
         let depfile = match (self.depend, self.shaped) {
             (None, Some(refusal)) => return Err(refusal),
             (None, None) => None,
@@ -183,7 +186,11 @@ impl Draft {
         }
         let mut side = Vec::with_capacity(self.side.len());
         for suffix in self.side {
-            let Some(path) = beside(&object, suffix).filter(|path| *path != object && path != source) else {
+            let free = |path: &Vec<u8>| {
+                let is_depfile = depfile.as_ref().is_some_and(|depfile| depfile.path == *path);
+                *path != object && path != source && !is_depfile
+            };
+            let Some(path) = beside(&object, suffix).filter(free) else {
                 return refused(Reason::OptionUncacheable, b"-o");
             };
             // GCC's driver has another program make the split debug information.
@@ -209,6 +216,12 @@ impl Draft {
 /// `None` when the value is empty, or there was one before: which of two holds differs between drivers.
 fn put_once(slot: &mut Option<Vec<u8>>, value: &[u8]) -> Option<()> {
     (!value.is_empty() && slot.is_none()).then(|| *slot = Some(value.to_vec()))
+}
+
+/// Whether a dependency list may name a file below `path` as something else: Clang writes a slash for a backslash, and
+/// nobody quotes a line feed.
+fn is_listed_otherwise(path: &[u8]) -> bool {
+    path.iter().any(|byte| matches!(byte, b'\\' | b'\n'))
 }
 
 /// The language that both families' drivers take a source for by its name.

@@ -144,11 +144,25 @@ fn what_cannot_be_cached_is_named() {
         ("-c x.c -gsplit-dwarf=single", OptionUncacheable, "-gsplit-dwarf"),
         ("-c -S x.c", OptionUncacheable, "-S"),
         ("-S x.c -fstack-usage -o x.su", OptionUncacheable, "-o"),
+        ("-c x.c -fstack-usage -MD -MF x.su", OptionUncacheable, "-o"),
+        ("-c x.c -o x.c", OptionUncacheable, "-o"),
     ] {
         assert_eq!(refusal(Family::Gcc, text), (reason, detail.to_owned()), "{text}");
     }
     assert_eq!(refusal(Family::Clang, "-c x.c -fsanitize=address").0, OptionUncacheable);
     assert_eq!(refusal(Family::Gcc, "-c x.c -target x").0, OptionUnknown);
+}
+
+#[test]
+fn a_line_feed_in_a_name_would_end_the_list_of_inputs() {
+    for call in [&["-c", "a\nb.c"][..], &["-I", "a\nb", "-c", "x.c"], &["-include", "a\nb", "-c", "x.c"]] {
+        let call: Vec<_> = call.iter().map(|arg| arg.as_bytes().to_vec()).collect();
+        assert_eq!(
+            parse(Family::Gcc, &call).map_err(|refusal| refusal.reason),
+            Err(Reason::OptionUncacheable)
+        );
+    }
+    assert!(parse(Family::Gcc, &[b"-c".to_vec(), b"x.c".to_vec(), b"-DX=a\nb".to_vec()]).is_ok());
 }
 
 #[test]

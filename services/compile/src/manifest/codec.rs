@@ -10,7 +10,7 @@ use larder_service::{Digest, Key};
 use super::{Absences, Entry, Group, Input, MAX_ENTRIES, Manifest, Names, Present};
 
 /// Version of the form.
-const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 
 /// Most bytes of one manifest.
 pub(crate) const MAX_BYTES: usize = 8 * 1024 * 1024;

@@ -1,0 +1,5 @@
+//! Fuzzes response files.
+
+fn main() -> std::process::ExitCode {
+    larder_fuzz::main(larder_fuzz::response::check)
+}

@@ -1,0 +1,43 @@
+//! Each target holds for what its corpus begins with.
+
+use std::path::{Path, PathBuf};
+
+use larder_fuzz::{Check, args, depfile, directives, frames, manifest, records, request, response};
+
+const TARGETS: [(&str, Check); 8] = [
+    ("args", args::check),
+    ("depfile", depfile::check),
+    ("directives", directives::check),
+    ("frames", frames::check),
+    ("manifest", manifest::check),
+    ("records", records::check),
+    ("request", request::check),
+    ("response", response::check),
+];
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = folder.read_dir().expect("our folder");
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("our folder").path()).collect();
+    files.sort();
+    files
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let name = |file: PathBuf| file.file_stem().map(|name| name.to_string_lossy().into_owned());
+    files(folder).into_iter().filter_map(name).collect()
+}
+
+#[test]
+fn every_seed_holds_and_every_target_has_some() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let known = TARGETS.map(|(name, _)| name.to_owned());
+    assert_eq!(names(&root.join("seeds")), known);
+    assert_eq!(names(&root.join("src/bin")), known);
+    for (name, check) in TARGETS {
+        let seeds = files(&root.join("seeds").join(name));
+        assert!(!seeds.is_empty(), "{name}");
+        for seed in seeds {
+            check(&std::fs::read(seed).expect("a file"));
+        }
+    }
+}

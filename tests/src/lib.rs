@@ -7,6 +7,7 @@ mod alone;
 mod browser;
 mod http;
 mod processes;
+mod project;
 mod sandbox;
 mod wait;
 
@@ -14,5 +15,6 @@ pub use alone::{Tree, same_as_alone};
 pub use browser::Browser;
 pub use http::{HttpReply, http_get, http_request};
 pub use processes::{alive, kill, kill_all, processes_of, signal};
+pub use project::Project;
 pub use sandbox::{Counts, Sandbox, program, stock_tool};
 pub use wait::wait_until;

@@ -294,17 +294,21 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
+/// Folder of what `cargo xtask setup` installs.
+pub(crate) fn tools() -> PathBuf {
+    std::env::var_os("LARDER_TOOLS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("tools/bin"),
+        PathBuf::from,
+    )
+}
+
 /// Path of one of running-process's stock programs, which `cargo xtask setup` installs.
 ///
 /// # Panics
 /// When it is not there.
 #[must_use]
 pub fn stock_tool(name: &str) -> PathBuf {
-    let folder = std::env::var_os("LARDER_TOOLS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("tools/bin"),
-        PathBuf::from,
-    );
-    let path = folder.join(name);
+    let path = tools().join(name);
     assert!(path.is_file(), "{} is missing: run `cargo xtask setup`", path.display());
     path
 }

@@ -29,11 +29,9 @@ pub(crate) fn run(keep: bool) -> anyhow::Result<()> {
     let progress = Progress::new();
     progress.line("building larder");
     let programs = workspace::build_release()?;
-    progress.line("fetching the sources of libgit2");
-    let source = sources::fetch()?;
-
     let mut house = House::new(&programs)?;
-    let project = Project::lay_out(&source, &house.work())?;
+    progress.line("fetching the sources of libgit2");
+    let project = Project::lay_out(&house.work())?;
     progress.line(&format!(
         "{} C files; everything that is written lies in {}",
         project.files.len(),

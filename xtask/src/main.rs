@@ -6,6 +6,7 @@
 mod demo;
 mod fuzz;
 mod install;
+mod projects;
 mod run;
 mod say;
 mod setup;

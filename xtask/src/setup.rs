@@ -4,7 +4,7 @@ mod cargo_tool;
 mod debian;
 
 use crate::say::Progress;
-use crate::{run, workspace};
+use crate::{projects, run, workspace};
 use cargo_tool::Tool;
 pub(crate) use debian::BROWSER;
 
@@ -54,6 +54,8 @@ pub(crate) fn run() -> anyhow::Result<Missing> {
     } else {
         NEXTEST.install(&progress)?;
     }
+    progress.line("projects that the tests build: fetching");
+    projects::fetch_for_tests()?;
     RUNNING_PROCESS.install(&progress)?;
     DENY.install(&progress)?;
     // What the builds left is large, and of no use once every tool is there.

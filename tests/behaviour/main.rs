@@ -12,6 +12,7 @@ mod first_client;
 mod full_disk;
 mod lifecycle;
 mod page;
+mod provoked;
 mod registration;
 mod stock_brokers;
 mod switched_off;

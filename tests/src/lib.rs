@@ -9,7 +9,7 @@ mod processes;
 mod sandbox;
 mod wait;
 
-pub use alone::{Tree, same_as_alone};
+pub use alone::{Tree, in_shell, same_as_alone, same_as_alone_as};
 pub use http::{HttpReply, http_get, http_request};
 pub use processes::{alive, kill, kill_all, processes_of, signal};
 pub use sandbox::{Counts, Sandbox, program, stock_tool};

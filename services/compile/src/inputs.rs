@@ -50,16 +50,15 @@ impl Reader<'_> {
         if listed.len() > MAX_INPUTS {
             return Err(about(Reason::DependenciesUnreadable, source));
         }
-        // Clang lists one before the source.
-        if let Some(precompiled) = listed.iter().find(|name| name.ends_with(b".gch") || name.ends_with(b".pch")) {
-            return Err(about(Reason::PrecompiledHeader, precompiled));
-        }
         if listed.first().is_none_or(|first| without_dot(first) != without_dot(source)) {
             return Err(about(Reason::DependenciesUnreadable, source));
         }
         let mut files = Vec::with_capacity(listed.len());
         let mut checked = HashSet::new();
         for spelled in listed {
+            if spelled.ends_with(b".gch") || spelled.ends_with(b".pch") {
+                return Err(about(Reason::PrecompiledHeader, &spelled));
+            }
             let path = paths::resolve(self.cwd, &spelled);
             let changed = || about(Reason::InputsChangedMeanwhile, &spelled);
             // Gone since: what it was is not known.

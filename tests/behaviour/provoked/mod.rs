@@ -12,6 +12,8 @@ mod reasons;
 mod spelling;
 mod time;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -102,6 +104,10 @@ impl Bench {
             std::fs::remove_file(path).expect("our own file");
         }
         self.sandbox.settle();
+    }
+
+    fn set_mode(&self, name: &str, mode: u32) {
+        std::fs::set_permissions(self.path(name), Permissions::from_mode(mode)).expect("our own file");
     }
 
     /// Makes `name` a link to `target`, whatever it was.

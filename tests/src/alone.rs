@@ -67,7 +67,11 @@ impl Tree {
             match entry {
                 Entry::Folder => std::fs::remove_dir(path),
                 // One that only has another content is written anew, for it may have other names.
-                Entry::File { twin: None, .. } if matches!(self.0.get(path), Some(Entry::File { twin: None, .. })) => Ok(()),
+                Entry::File { twin: None, .. }
+                    if matches!(self.0.get(path), Some(Entry::File { twin: None, .. })) =>
+                {
+                    Ok(())
+                }
                 _ => std::fs::remove_file(path),
             }
             .expect("our own");
@@ -77,9 +81,8 @@ impl Tree {
                 Entry::Folder => std::fs::create_dir(path),
                 Entry::Link(target) => std::os::unix::fs::symlink(target, path),
                 Entry::File { twin: Some(twin), .. } => std::fs::hard_link(twin, path),
-                Entry::File { content, mode, twin: None } => std::fs::write(path, content).and_then(|()| {
-                    std::fs::set_permissions(path, std::fs::Permissions::from_mode(*mode))
-                }),
+                Entry::File { content, mode, twin: None } => std::fs::write(path, content)
+                    .and_then(|()| std::fs::set_permissions(path, std::fs::Permissions::from_mode(*mode))),
             }
             .expect("our own");
         }
@@ -132,7 +135,10 @@ pub fn same_as_alone_as(sandbox: &Sandbox, argv: &[&str], shape: impl Fn(Command
 #[must_use]
 pub fn in_shell(before: &str, command: &Command) -> Command {
     let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("{before}\nexec \"$@\""), "sh"]).arg(command.get_program()).args(command.get_args());
+    shell
+        .args(["-c", &format!("{before}\nexec \"$@\""), "sh"])
+        .arg(command.get_program())
+        .args(command.get_args());
     if let Some(folder) = command.get_current_dir() {
         shell.current_dir(folder);
     }

@@ -17,7 +17,8 @@ fn folders_named_by_variables_are_searched(bench: &Bench) {
     bench.folder("early");
     bench.code("#include <x.h>\nconst char *says(void) { return SAYS; }\n");
     let args = ["-c", bench.source, "-o", "x.o"];
-    let absolute: Vec<_> = ["none", "early", "late"].map(|folder| bench.path(folder).display().to_string()).into();
+    let absolute: Vec<_> =
+        ["none", "early", "late"].map(|folder| bench.path(folder).display().to_string()).into();
     let absolute = absolute.join(":");
     let by_language = if bench.is_cxx() { "CPLUS_INCLUDE_PATH" } else { "C_INCLUDE_PATH" };
     for env in [[("CPATH", absolute.as_str())], [(by_language, "early:late")]] {

@@ -4,6 +4,7 @@
 
 mod assembly;
 mod compiler;
+mod crowd;
 mod environment;
 mod failures;
 mod headers;
@@ -143,7 +144,12 @@ impl Bench {
         let records = self.sandbox.stats()["records"].clone();
         let told = records[0]["reason"].as_str().unwrap_or("no request at all");
         let detail = &records[0]["detail"];
-        assert_eq!(told, reason, "{argv:?}: {detail}; it printed {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(
+            told,
+            reason,
+            "{argv:?}: {detail}; it printed {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         output
     }
 

@@ -62,7 +62,8 @@ fn what_stands_in_an_outputs_place_is_treated_as_the_tool_treats_it(bench: &Benc
         ("x.s", &["-S", bench.source, "-o", "x.s"]),
     ] {
         bench.call(args, "first_seen");
-        let outputs: Vec<_> = [output, "x.d", "x.su"].into_iter().filter(|name| bench.path(name).exists()).collect();
+        let outputs: Vec<_> =
+            [output, "x.d", "x.su"].into_iter().filter(|name| bench.path(name).exists()).collect();
         for mode in [0o444, 0o600, 0o777] {
             for output in &outputs {
                 bench.sandbox.write(output, "what was there before, longer than what is to come".repeat(500));
@@ -74,7 +75,8 @@ fn what_stands_in_an_outputs_place_is_treated_as_the_tool_treats_it(bench: &Benc
             for output in &outputs {
                 let _ = std::fs::remove_file(bench.path(output));
                 bench.sandbox.write(&format!("{output}.twin"), old);
-                std::fs::hard_link(bench.path(&format!("{output}.twin")), bench.path(output)).expect("our own folder");
+                std::fs::hard_link(bench.path(&format!("{output}.twin")), bench.path(output))
+                    .expect("our own folder");
             }
             bench.call(args, "direct_hit");
         }
@@ -158,7 +160,12 @@ fn whatever_else_is_written_is_the_tools_own(bench: &Bench) {
     ] {
         bench.compile(options, "option_uncacheable");
     }
-    for args in [&["-E", bench.source][..], &["-E", bench.source, "-o", "x.i"], &["-fsyntax-only", bench.source], &["--version"]] {
+    for args in [
+        &["-E", bench.source][..],
+        &["-E", bench.source, "-o", "x.i"],
+        &["-fsyntax-only", bench.source],
+        &["--version"],
+    ] {
         bench.call(args, "not_a_compile");
     }
     // Another output than before does not stay behind.

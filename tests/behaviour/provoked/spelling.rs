@@ -7,7 +7,8 @@ with_each_driver! {
     the_working_folder_shows_where_the_tool_shows_it
 }
 
-const TEXT: &str = "#include \"inc/where.h\"\nconst char *where(void) { int unused; return WHERE __FILE__; }\n";
+const TEXT: &str =
+    "#include \"inc/where.h\"\nconst char *where(void) { int unused; return WHERE __FILE__; }\n";
 
 fn every_spelling_of_a_source_is_the_one_that_shows(bench: &Bench) {
     bench.write("inc/where.h", "#define WHERE __FILE__\n");

@@ -46,7 +46,8 @@ fn a_time_in_the_text_that_is_fixed_from_outside_is_right(bench: &Bench) {
     let args = ["-c", bench.source, "-o", "x.o"];
     for epoch in ["1", "1000000000", "1000000000"] {
         // Clang learned of it later than GCC did: what it says itself may change between two runs.
-        let args = [&args[..], bench.by_family(&[], &["-D__DATE__=\"d\"", "-D__TIME__=\"t\"", "-w"])].concat();
+        let args =
+            [&args[..], bench.by_family(&[], &["-D__DATE__=\"d\"", "-D__TIME__=\"t\"", "-w"])].concat();
         bench.call_with(&[("SOURCE_DATE_EPOCH", epoch)], &args, "time_macro");
     }
     bench.code("int no_time;\n");

@@ -4,10 +4,15 @@ use super::{Bench, with_each_driver};
 
 with_each_driver! {
     what_the_assembler_reads_is_never_kept
-    assembly_that_includes_by_the_preprocessor_is_followed
 }
 
 fn what_the_assembler_reads_is_never_kept(bench: &Bench) {
+    files_for_the_assembler(bench);
+    bench.begin_anew();
+    headers_in_assembly(bench);
+}
+
+fn files_for_the_assembler(bench: &Bench) {
     bench.write("data.bin", "one");
     bench.write("part.inc", ".byte 1\n");
     bench.write("embed.h", "#define EMBED(file) __asm__(\".incbin \\\"\" file \"\\\"\")\n");
@@ -41,7 +46,7 @@ fn what_the_assembler_reads_is_never_kept(bench: &Bench) {
     bench.call(&["-c", "x.S", "-o", "x.o"], "assembler_input");
 }
 
-fn assembly_that_includes_by_the_preprocessor_is_followed(bench: &Bench) {
+fn headers_in_assembly(bench: &Bench) {
     bench.folder("early");
     bench.write("late/part.h", ".byte 1\n");
     bench.write("x.S", "#include \"part.h\"\n");

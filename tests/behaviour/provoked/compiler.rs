@@ -6,8 +6,7 @@ use super::{Bench, with_each_driver};
 
 with_each_driver! {
     the_compiler_that_runs_is_the_one_that_counts
-    a_program_that_comes_to_stand_earlier_is_noticed
-    settings_beside_the_compiler_are_followed
+    what_the_compiler_runs_and_reads_by_itself_is_followed
 }
 
 /// Where PATH leads for `name`.
@@ -66,8 +65,14 @@ fn the_compiler_that_runs_is_the_one_that_counts(bench: &Bench) {
     bench.call_with(&env, &args, "direct_hit");
 }
 
+fn what_the_compiler_runs_and_reads_by_itself_is_followed(bench: &Bench) {
+    assemblers(bench);
+    bench.begin_anew();
+    settings(bench);
+}
+
 /// An assembler that marks what it makes, in each place in which GCC's drivers look for one. Clang's have their own.
-fn a_program_that_comes_to_stand_earlier_is_noticed(bench: &Bench) {
+fn assemblers(bench: &Bench) {
     bench.code("int x;\n");
     bench.folder("bin");
     let folder = format!("{}/", bench.path("bin").display());
@@ -95,7 +100,7 @@ fn a_program_that_comes_to_stand_earlier_is_noticed(bench: &Bench) {
     }
 }
 
-fn settings_beside_the_compiler_are_followed(bench: &Bench) {
+fn settings(bench: &Bench) {
     bench.code("#ifdef MARKED\nint marked = MARKED;\n#endif\nint x;\n");
     bench.folder("lib");
     let args = ["-B", "lib/", "-c", bench.source, "-o", "x.o"];

@@ -7,12 +7,17 @@ use larder_tests::in_shell;
 use super::{Bench, with_each_driver};
 
 with_each_driver! {
-    folders_named_by_variables_are_searched
     variables_that_change_what_is_done_or_said_count
     variables_that_show_nowhere_do_not_count
 }
 
-fn folders_named_by_variables_are_searched(bench: &Bench) {
+fn variables_that_change_what_is_done_or_said_count(bench: &Bench) {
+    folders_to_search(bench);
+    bench.begin_anew();
+    messages_and_lists(bench);
+}
+
+fn folders_to_search(bench: &Bench) {
     bench.write("late/x.h", "#define SAYS \"late\"\n");
     bench.folder("early");
     bench.code("#include <x.h>\nconst char *says(void) { return SAYS; }\n");
@@ -39,7 +44,7 @@ fn folders_named_by_variables_are_searched(bench: &Bench) {
     bench.call_with(&env, &args, "input_appeared");
 }
 
-fn variables_that_change_what_is_done_or_said_count(bench: &Bench) {
+fn messages_and_lists(bench: &Bench) {
     bench.code("int f(void) { int unused; return 1 + \"a\"[0]; }\n");
     let args = ["-Wall", "-fdiagnostics-color=always", "-c", bench.source, "-o", "x.o"];
     assert!(!bench.call(&args, "first_seen").stderr.is_empty(), "the source is there to be warned about");

@@ -9,12 +9,17 @@ use super::{Bench, with_each_driver};
 
 with_each_driver! {
     a_failure_is_the_tools_each_time
-    a_call_that_makes_no_sense_is_the_tools_to_refuse
-    response_files_are_read_each_time
     a_tool_that_is_killed_leaves_nothing_behind
+    response_files_are_read_each_time
 }
 
 fn a_failure_is_the_tools_each_time(bench: &Bench) {
+    failures(bench);
+    bench.begin_anew();
+    calls_that_make_no_sense(bench);
+}
+
+fn failures(bench: &Bench) {
     bench.code("int f( { return; }\n");
     bench.compile(&[], "tool_failed");
     bench.compile(&[], "tool_failed");
@@ -44,7 +49,7 @@ fn a_failure_is_the_tools_each_time(bench: &Bench) {
     bench.compile(&["-MD", "-MF", "none/x.d"], "input_unreadable");
 }
 
-fn a_call_that_makes_no_sense_is_the_tools_to_refuse(bench: &Bench) {
+fn calls_that_make_no_sense(bench: &Bench) {
     bench.code("int x;\n");
     bench.stores(&[]);
     for (args, reason) in [

@@ -13,6 +13,7 @@ mod reasons;
 mod spelling;
 mod time;
 
+use std::cell::Cell;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -56,6 +57,8 @@ struct Bench {
     driver: &'static str,
     /// The source that most scenarios compile.
     source: &'static str,
+    /// How often it was begun anew; each time no call is one that was made before.
+    part: Cell<u32>,
 }
 
 impl Bench {
@@ -64,7 +67,21 @@ impl Bench {
         let sandbox = Sandbox::new();
         // A daemon that is still loading its state would let the first call pass by.
         sandbox.start();
-        Self { sandbox, driver, source }
+        Self { sandbox, driver, source, part: Cell::new(0) }
+    }
+
+    /// Empties the work folder. Starting a larder and showing it a compiler takes longer than most scenarios.
+    fn begin_anew(&self) {
+        for entry in std::fs::read_dir(self.sandbox.work()).expect("our own folder").flatten() {
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let removed = if is_folder {
+                std::fs::remove_dir_all(entry.path())
+            } else {
+                std::fs::remove_file(entry.path())
+            };
+            removed.expect("our own");
+        }
+        self.part.set(self.part.get() + 1);
     }
 
     fn is_clang(&self) -> bool {
@@ -139,7 +156,9 @@ impl Bench {
 
     /// The same in another shape.
     fn call_as(&self, args: &[&str], reason: &str, shape: impl Fn(Command) -> Command) -> Output {
-        let argv = [&[self.driver], args].concat();
+        let part = format!("-DPART={}", self.part.get());
+        let part = if self.part.get() > 0 { &[part.as_str()][..] } else { &[] };
+        let argv = [&[self.driver], part, args].concat();
         let output = same_as_alone_as(&self.sandbox, &argv, shape);
         let records = self.sandbox.stats()["records"].clone();
         let told = records[0]["reason"].as_str().unwrap_or("no request at all");

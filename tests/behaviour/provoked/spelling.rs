@@ -3,14 +3,19 @@
 use super::{Bench, with_each_driver};
 
 with_each_driver! {
-    every_spelling_of_a_source_is_the_one_that_shows
-    the_working_folder_shows_where_the_tool_shows_it
+    every_spelling_is_the_one_that_shows
 }
 
 const TEXT: &str =
     "#include \"inc/where.h\"\nconst char *where(void) { int unused; return WHERE __FILE__; }\n";
 
-fn every_spelling_of_a_source_is_the_one_that_shows(bench: &Bench) {
+fn every_spelling_is_the_one_that_shows(bench: &Bench) {
+    spellings_of_the_source(bench);
+    bench.begin_anew();
+    spellings_of_the_working_folder(bench);
+}
+
+fn spellings_of_the_source(bench: &Bench) {
     bench.write("inc/where.h", "#define WHERE __FILE__\n");
     bench.code(TEXT);
     bench.folder("beside");
@@ -38,7 +43,7 @@ fn every_spelling_of_a_source_is_the_one_that_shows(bench: &Bench) {
     bench.call(&["-c", &format!("beside/{source}"), "-o", "x.o"], "first_seen");
 }
 
-fn the_working_folder_shows_where_the_tool_shows_it(bench: &Bench) {
+fn spellings_of_the_working_folder(bench: &Bench) {
     let source = bench.source;
     for folder in ["one", "two"] {
         bench.write(&format!("{folder}/inc/where.h"), "#define WHERE __FILE__\n");

@@ -114,18 +114,16 @@ fn a_header_that_comes_to_stand_earlier_is_noticed(bench: &Bench) {
     bench.write("late/x.h", says("late"));
     bench.folder("early");
     // What is asked for, the options, and where it comes to stand.
-    let cases: [(&str, &[&str], &str); 11] = [
+    let cases: [(&str, &[&str], &str); 9] = [
         ("\"quoted.h\"", &["-Iearly", "-Ilate"], "early/x.h"),
         ("\"quoted.h\"", &["-Ilate"], "x.h"),
         ("\"quoted.h\"", &["-iquote", "early", "-Ilate"], "early/x.h"),
         ("<x.h>", &["-Iearly", "-isystem", "late"], "early/x.h"),
-        ("\"bracketed.h\"", &["-isystem", "early", "-isystem", "late"], "early/x.h"),
         ("\"bracketed.h\"", &["-isystem", "early", "-idirafter", "late"], "early/x.h"),
         ("<x.h>", &["-idirafter", "early", "-idirafter", "late"], "early/x.h"),
         ("<x.h>", &["-Inone", "-Ilate"], "none/x.h"),
         ("\"inner/nested.h\"", &["-Ilate"], "inner/x.h"),
         ("<next.h>", &["-Iouter", "-Iearly", "-Ilast"], "early/next.h"),
-        ("<x.h>", &["-Iearly/../early", "-Ilate"], "early/x.h"),
     ];
     for (number, (asked, options, place)) in cases.into_iter().enumerate() {
         bench.code(&format!("#include {asked}\nconst char *says(void) {{ return SAYS; }}\n"));
@@ -198,11 +196,9 @@ fn computed_includes(bench: &Bench) {
     bench.write("name.h", "#define NAME <a.h>\n");
     let by_option = "#include NAME\nconst char *says(void) { return SAYS; }\n";
     let by_header = &format!("#include \"name.h\"\n{by_option}");
-    for (text, options) in [
-        (by_option, &["-DNAME=<a.h>", "-Iearly", "-Ilate"][..]),
-        (by_option, &["-DNAME=\"a.h\"", "-Iearly", "-Ilate"]),
-        (by_header, &["-Iearly", "-Ilate"]),
-    ] {
+    for (text, options) in
+        [(by_option, &["-DNAME=<a.h>", "-Iearly", "-Ilate"][..]), (by_header, &["-Iearly", "-Ilate"])]
+    {
         bench.code(text);
         bench.compile(options, "first_seen");
         bench.compile(options, "direct_hit");

@@ -29,12 +29,10 @@ fn spellings_of_the_source(bench: &Bench) {
         format!("link/{source}"),
         absolute,
     ];
-    for options in [&["-Wall", "-MMD"][..], &["-g", "-MD", "-MF", "x.dep"]] {
-        for spelling in &spellings {
-            let args = [options, &["-c", spelling, "-o", "x.o"]].concat();
-            bench.call(&args, "first_seen");
-            bench.call(&args, "direct_hit");
-        }
+    for spelling in &spellings {
+        let args = ["-Wall", "-g", "-MMD", "-c", spelling, "-o", "x.o"];
+        bench.call(&args, "first_seen");
+        bench.call(&args, "direct_hit");
     }
     // By another name of its own: the same text, and another place from which its headers are looked for.
     bench.write("beside/inc/where.h", "#define WHERE \"beside \" __FILE__\n");
@@ -62,7 +60,6 @@ fn spellings_of_the_working_folder(bench: &Bench) {
     let map = format!("-ffile-prefix-map={}=/src", bench.sandbox.work().display());
     for (options, reasons) in [
         (&["-MMD"][..], ["first_seen", "direct_hit", "direct_hit", "direct_hit", "direct_hit"]),
-        (&["-g"], ["first_seen", "first_seen", "first_seen", "direct_hit", "first_seen"]),
         (&["-g", &map], ["first_seen", "first_seen", "first_seen", "direct_hit", "first_seen"]),
     ] {
         for (place, reason) in places.into_iter().zip(reasons) {

@@ -22,6 +22,7 @@ mod key;
 mod lease;
 mod lookup;
 mod manifest;
+mod once;
 mod paths;
 mod peers;
 mod places;

@@ -14,6 +14,7 @@ use crate::args::{Family, Refusal, Search};
 use crate::files::{self, Node};
 use crate::inputs::{ReadFile, about, without_dot};
 use crate::manifest::{Absences, Group, Names, Present};
+use crate::once::Once;
 use crate::paths;
 
 /// Most pairs of folder and name.
@@ -29,6 +30,8 @@ pub(crate) struct Places<'a> {
     pub(crate) absence: &'a Absence,
     pub(crate) family: Family,
     pub(crate) search: &'a Search,
+    /// The tool says which of the folders to search is not there.
+    pub(crate) tells_of_folders: bool,
     /// The tool's own folders.
     pub(crate) tool_folders: &'a [Vec<u8>],
     /// Folders that change because the tool writes into them.
@@ -73,7 +76,11 @@ impl Places<'_> {
             return Err(about(Reason::IncludeComputed, b"too many names in too many folders"));
         }
         let inputs = files.iter().map(|file| file.path.as_path()).collect();
-        let mut look = Look { places: self, inputs, present: Vec::new() };
+        let once = Once::of(files, self.fingerprints)?;
+        if let Some(twin) = once.twin() {
+            return Err(about(Reason::IncludedOnce, &twin.input.path));
+        }
+        let mut look = Look { places: self, inputs, once, present: Vec::new() };
         let mut absent = Absences::default();
         let mut indices: HashMap<(Vec<u8>, Vec<u8>), u32> = HashMap::new();
         let mut index = |absent: &mut Absences, name: &(Vec<u8>, Vec<u8>)| {
@@ -143,6 +150,13 @@ impl Places<'_> {
             asked.add(Some(b""), name, false);
             for suffix in precompiled {
                 asked.add(Some(b""), &[name, suffix.as_bytes()].concat(), false);
+            }
+        }
+        for folder in self.search.folders.iter().filter(|_| self.tells_of_folders) {
+            let slashes = folder.iter().rev().take_while(|byte| **byte == b'/').count();
+            let (above, name) = paths::split(&folder[..folder.len() - slashes]);
+            if !matches!(name, b"." | b"..") {
+                asked.add_local(above, name, true);
             }
         }
         if files.iter().any(|file| file.asks.computed_include) {
@@ -229,6 +243,7 @@ fn key(name: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 struct Look<'a> {
     places: &'a Places<'a>,
     inputs: HashSet<&'a Path>,
+    once: Once<'a>,
     present: Vec<Present>,
 }
 
@@ -273,6 +288,9 @@ impl Look<'_> {
         match files::node(self.places.fingerprints, &path)? {
             Node::File(stamp) if files::young(&stamp, self.places.started) => {
                 Err(about(Reason::InputsChangedMeanwhile, spelled))
+            }
+            Node::File(stamp) if self.once.may_be(self.places.fingerprints, &path, &stamp)? => {
+                Err(about(Reason::IncludedOnce, spelled))
             }
             Node::File(_) if !tested => Ok(()),
             Node::File(_) => {

@@ -178,6 +178,7 @@ impl Core {
             absence: &self.absence,
             family: prepared.driver.dialect.family,
             search: &invocation.search,
+            tells_of_folders: invocation.tells_of_folders(),
             tool_folders: &prepared.toolset.folders,
             output_folders: &output_folders,
             started,

@@ -4,6 +4,7 @@
 
 mod assembly;
 mod compiler;
+mod corners;
 mod crowd;
 mod environment;
 mod failures;

@@ -13,6 +13,7 @@ mod full_disk;
 mod lifecycle;
 mod page;
 mod projects;
+mod provoked;
 mod registration;
 mod stock_brokers;
 mod switched_off;

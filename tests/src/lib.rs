@@ -11,7 +11,7 @@ mod project;
 mod sandbox;
 mod wait;
 
-pub use alone::{Tree, same_as_alone};
+pub use alone::{Tree, in_shell, same_as_alone, same_as_alone_as};
 pub use browser::Browser;
 pub use http::{HttpReply, http_get, http_request};
 pub use processes::{alive, kill, kill_all, processes_of, signal};

@@ -131,16 +131,22 @@ impl Sandbox {
     /// Writes a source or header and lets it grow old enough for a result that reads it to be stored: an input that
     /// changed within the clock tick in which the compiler starts is rightly not trusted.
     pub fn write_settled(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
-        use std::os::unix::fs::MetadataExt as _;
         let path = self.write(name, content);
-        let changed = path.metadata().expect("just written");
+        self.settle();
+        path
+    }
+
+    /// Lets everything that was changed so far grow that old.
+    pub fn settle(&self) {
+        use std::os::unix::fs::MetadataExt as _;
         let probe = self.root().join("tick");
-        wait_until("the file clock to tick", || {
+        let tick = || {
             std::fs::write(&probe, "").ok()?;
             let now = probe.metadata().ok()?;
-            ((now.ctime(), now.ctime_nsec()) > (changed.ctime(), changed.ctime_nsec())).then_some(())
-        });
-        path
+            Some((now.ctime(), now.ctime_nsec()))
+        };
+        let before = wait_until("a file to be written", tick);
+        wait_until("the file clock to tick", || tick().filter(|now| *now > before));
     }
 
     /// A command in this sandbox: its folders, its work folder, nothing of the caller's larder.

@@ -4,15 +4,15 @@ use std::collections::HashSet;
 
 use larder_service::Reason;
 
-use crate::args::{Family, Refusal, Search};
+use crate::args::{Family, Invocation, Refusal};
 use crate::inputs::{ReadFile, about, without_dot};
 use crate::paths;
 use crate::places::Asked;
 
-/// What `files`, the source first, and the command line's `search` ask for; `folders` are searched.
+/// What `files`, the source first, and the command line of `invocation` ask for; `folders` are searched.
 pub(crate) fn asked(
     family: Family,
-    search: &Search,
+    invocation: &Invocation,
     files: &[ReadFile],
     folders: &[&[u8]],
 ) -> Result<Asked, Refusal> {
@@ -47,10 +47,18 @@ pub(crate) fn asked(
             }
         }
     }
+    let search = &invocation.search;
     for name in &search.forced {
         asked.add(Some(b""), name, false);
         for suffix in precompiled {
             asked.add(Some(b""), &[name, suffix.as_bytes()].concat(), false);
+        }
+    }
+    for folder in search.folders.iter().filter(|_| invocation.tells_of_folders()) {
+        let slashes = folder.iter().rev().take_while(|byte| **byte == b'/').count();
+        let (above, name) = paths::split(&folder[..folder.len() - slashes]);
+        if !matches!(name, b"." | b"..") {
+            asked.add_local(above, name, true);
         }
     }
     if files.iter().any(|file| file.asks.computed_include) {

@@ -10,7 +10,7 @@ use crate::manifest::Entry;
 use crate::paths;
 
 /// Changes whenever what a key means changes, so that no older result is found again.
-const FORMAT: &[u8] = &[1];
+const FORMAT: &[u8] = &[2];
 
 /// What a call is known by before any file's content is.
 #[derive(Clone, Copy)]

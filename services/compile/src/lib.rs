@@ -26,6 +26,7 @@ mod lease;
 mod link;
 mod lookup;
 mod manifest;
+mod once;
 mod paths;
 mod peers;
 mod places;

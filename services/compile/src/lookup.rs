@@ -1,6 +1,7 @@
 //! Looks a call up: what it is, which key it has, whether a known input set still holds.
 
 use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -177,12 +178,18 @@ impl Core {
             .unwrap_or_else(|_| Err(bare(Reason::InternalError)))
     }
 
-    /// What stands where the outputs go is replaced on a hit, which must not happen to a device or a link.
+    /// What stands where the outputs go is replaced on a hit, which must not happen to a device or a link, nor to the
+    /// source under whatever name: GCC's drivers refuse that.
     fn outputs_are_files(&self, call: &Call, invocation: &Invocation) -> Result<(), Refusal> {
+        let identity = |meta: std::fs::Metadata| (meta.dev(), meta.ino());
+        let source = paths::resolve(&call.cwd, &invocation.source).metadata().ok().map(identity);
         for output in invocation.outputs() {
-            let path = paths::resolve(&call.cwd, output);
-            if path.symlink_metadata().is_ok_and(|meta| !meta.is_file()) {
+            let Ok(meta) = paths::resolve(&call.cwd, output).symlink_metadata() else { continue };
+            if !meta.is_file() {
                 return Err(Refusal { reason: Reason::OutputNotAFile, detail: paths::text(output) });
+            }
+            if source == Some(identity(meta)) {
+                return Err(Refusal { reason: Reason::OptionUncacheable, detail: paths::text(output) });
             }
         }
         Ok(())

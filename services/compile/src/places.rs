@@ -14,6 +14,7 @@ use crate::args::Refusal;
 use crate::files::{self, Node};
 use crate::inputs::about;
 use crate::manifest::{Absences, Group, Names, Present};
+use crate::once::Once;
 use crate::paths;
 
 /// Most pairs of folder and name.
@@ -31,6 +32,8 @@ pub(crate) struct Places<'a> {
     pub(crate) folders: &'a [&'a [u8]],
     /// The files that were read.
     pub(crate) inputs: HashSet<&'a Path>,
+    /// Those of them that are to be read once.
+    pub(crate) once: Once<'a>,
     /// Folders that change because the tool writes into them.
     pub(crate) output_folders: &'a [PathBuf],
     /// Clock of files just before the tool was started.
@@ -184,6 +187,9 @@ impl Look<'_> {
         match files::node(self.places.fingerprints, &path)? {
             Node::File(stamp) if files::young(&stamp, self.places.started) => {
                 Err(about(Reason::InputsChangedMeanwhile, spelled))
+            }
+            Node::File(stamp) if self.places.once.may_be(self.places.fingerprints, &path, &stamp)? => {
+                Err(about(Reason::IncludedOnce, spelled))
             }
             Node::File(_) if !tested => Ok(()),
             Node::File(_) => {

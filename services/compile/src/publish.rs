@@ -19,6 +19,7 @@ use crate::identity::Tool;
 use crate::inputs::{self, ReadFile};
 use crate::key;
 use crate::manifest::{Entry, Manifest, codec};
+use crate::once::Once;
 use crate::paths;
 use crate::places::Places;
 use crate::record::bare;
@@ -184,13 +185,18 @@ impl Core {
             .map(Vec::as_slice)
             .filter(|folder| known.insert(*folder))
             .collect();
-        let asked = headers::asked(prepared.driver.dialect.family, &invocation.search, &files, &folders)?;
+        let asked = headers::asked(prepared.driver.dialect.family, invocation, &files, &folders)?;
+        let once = Once::of(&files, &self.fingerprints)?;
+        if let Some(twin) = once.twin() {
+            return Err(inputs::about(Reason::IncludedOnce, &twin.input.path));
+        }
         let places = Places {
             cwd,
             fingerprints: &self.fingerprints,
             absence: &self.absence,
             folders: &folders,
             inputs: files.iter().map(|file| file.path.as_path()).collect(),
+            once,
             output_folders: &output_folders,
             started,
         };

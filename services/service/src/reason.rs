@@ -59,6 +59,7 @@ reasons! {
     EnvironmentUncacheable = "environment_uncacheable", Uncacheable, "a variable makes the tool write or read what larder cannot keep";
     TimeMacro = "time_macro", Uncacheable, "the source or a header uses __DATE__, __TIME__ or __TIMESTAMP__";
     IncludeComputed = "include_computed", Uncacheable, "a header asks for a file whose name only the preprocessor knows";
+    IncludedOnce = "included_once", Uncacheable, "two headers that are to be read once may be one and the same to the tool";
     AssemblerInput = "assembler_input", Uncacheable, "the source or a header makes the assembler read a file";
     PrecompiledHeader = "precompiled_header", Uncacheable, "the tool read a precompiled header";
     ArchiveOperationUncacheable = "archive_operation_uncacheable", Uncacheable, "the archiver is to do something whose effects larder cannot keep";

@@ -31,7 +31,7 @@ const TABLE: [(&str, &[&str]); 15] = [
         ],
     ),
     ("larder-client", &["larder-glue", "larder-proto", "larder-servicedef"]),
-    ("larder-tests", &["larder-glue", "larder-proto", "larder-client"]),
+    ("larder-tests", &["larder-glue", "larder-proto", "larder-client", "larder-service"]),
     ("larder-host", &["larder-glue", "larder-loopback", "larder-proto", "larder-tests"]),
     ("larder-fuzz", &["larder-compile", "larder-glue", "larder-proto", "larder-store"]),
     ("xtask", &[]),

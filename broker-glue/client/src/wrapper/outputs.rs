@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use larder_proto::v1::{Hit, OutputFile, WriteStyle};
+use rustix::fs::Access;
 
 use super::call;
 
@@ -31,15 +32,18 @@ pub(super) fn restore(hit: &Hit) -> io::Result<()> {
     Ok(())
 }
 
-/// Tools treat links, devices, unwritable files and empty files each in their own way; these are left to them.
+/// Tools treat links, devices, unwritable files, empty files and folders where nothing can be made each in their own
+/// way; these are left to them.
 fn check(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)?;
     match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
         Ok(metadata) if !metadata.is_file() || metadata.len() == 0 => {
             Err(io::Error::other("the output is not an ordinary file with content"))
         }
-        Ok(_) => Ok(rustix::fs::access(path, rustix::fs::Access::WRITE_OK)?),
+        Ok(_) => Ok(rustix::fs::access(path, Access::WRITE_OK)?),
     }
 }
 
@@ -140,6 +144,17 @@ mod tests {
         let hit = Hit { outputs: vec![output(&link, &blob, 3)], ..Hit::default() };
         assert!(restore(&hit).is_err());
         assert!(link.symlink_metadata().expect("still there").is_symlink());
+    }
+
+    #[test]
+    fn where_one_output_cannot_be_made_none_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (depfile, blob) = (folder.path().join("x.d"), folder.path().join("blob"));
+        std::fs::write(&blob, "new").expect("writable");
+        let list = OutputFile { style: WriteStyle::Rewrite.into(), ..output(&depfile, &blob, 3) };
+        let object = output(&folder.path().join("none/x.o"), &blob, 3);
+        assert!(restore(&Hit { outputs: vec![list, object], ..Hit::default() }).is_err());
+        assert!(!depfile.exists());
     }
 
     #[test]

@@ -97,6 +97,12 @@ pub struct Invocation {
 }
 
 impl Invocation {
+    /// Whether the tool may say which of the folders to search is not there.
+    pub(crate) fn tells_of_folders(&self) -> bool {
+        let tells = |arg: &Vec<u8>| arg.ends_with(b"missing-include-dirs") || arg == b"-Weverything";
+        self.key_args.iter().any(tells)
+    }
+
     /// Paths of everything the call writes, the object first.
     pub fn outputs(&self) -> impl Iterator<Item = &[u8]> {
         let depfile = self.depfile.iter().map(|depfile| depfile.path.as_slice());

@@ -32,6 +32,10 @@ pub struct Directives {
     pub test_names: Vec<Vec<u8>>,
     /// `__DATE__`, `__TIME__` or `__TIMESTAMP__` occurs.
     pub time_macro: bool,
+    /// `#pragma once` occurs.
+    pub once: bool,
+    /// `#import` occurs: what it names is read once, too.
+    pub imports: bool,
     /// `.incbin`, `.include` or `.mri` occurs, as assembly can have it.
     pub assembler_input: bool,
 }
@@ -121,8 +125,10 @@ fn reads_a_file(text: &[u8], at: usize) -> bool {
 /// Reads what follows the `#` that begins a directive.
 fn directive(mut cursor: Cursor<'_>, found: &mut Directives) {
     cursor.skip_blank();
-    if !matches!(cursor.take_word(), b"include" | b"include_next" | b"import" | b"embed") {
-        return;
+    match cursor.take_word() {
+        b"include" | b"include_next" | b"embed" => {}
+        b"import" => found.imports = true,
+        _ => return,
     }
     cursor.skip_blank();
     match cursor.take_name() {
@@ -161,6 +167,8 @@ fn word(text: &[u8], start: usize, end: usize, found: &mut Directives) {
         | b"__has_include_next__"
         | b"__has_embed"
         | b"__has_embed__" => test(text, start, end, found),
+        // As a macro can have it in a `_Pragma`, too.
+        b"once" => found.once = true,
         // `#pragma GCC dependency` compares the times of files.
         b"dependency" if text[..start].trim_ascii_end().ends_with(b"GCC") => found.computed_test = true,
         _ if word.starts_with(b"__") || word.ends_with(b"__") => {

@@ -227,3 +227,12 @@ proptest! {
         let _ = scan(pieces.concat().as_bytes());
     }
 }
+
+#[test]
+fn what_is_read_once_is_seen() {
+    for text in ["#pragma once\n", "# pragma /**/ once", "_Pragma(\"once\")", "#pragma \\\nonce\n"] {
+        assert!(scan(text.as_bytes()).once, "{text}");
+    }
+    assert!(!scan(b"#pragma oncemore\nint at_once;\n").once);
+    assert!(scan(b"#import \"a.h\"\n").imports && !scan(b"#include \"import\"\n").imports);
+}

@@ -28,7 +28,10 @@ pub(super) fn toolset(collector: &mut Collector<'_>, asked: Asked<'_>) -> Result
         add_program(collector, &mut hasher, &program, &asked.call.env, asked.clock)?;
     }
     for folder in libraries.iter().chain(&programs) {
-        specs(collector, &mut hasher, &asked.cwd.join(folder).join("specs"))?;
+        let folder = asked.cwd.join(folder);
+        specs(collector, &mut hasher, &folder.join("specs"))?;
+        // Once there, it is one more folder to search.
+        collector.absent(&folder.join("include"));
     }
     let listing = asked.listing()?;
     let verbose = Verbose::read(&listing.stderr);

@@ -18,6 +18,7 @@ use crate::hit::DEPFILE;
 use crate::inputs::{self, about, without_dot};
 use crate::key;
 use crate::manifest::{Entry, Input};
+use crate::once::Once;
 use crate::paths;
 use crate::places::{Asked, Places};
 use crate::publish::{MODE, Stored, Written, read_written};
@@ -165,6 +166,7 @@ impl Core {
             absence: &self.absence,
             folders: &folders,
             inputs: parts.iter().map(|part| part.path.as_path()).collect(),
+            once: Once::default(),
             output_folders: std::slice::from_ref(&output_folder),
             started,
         };

@@ -1,0 +1,108 @@
+//! Variables that tools read.
+
+use std::path::Path;
+
+use larder_tests::in_shell;
+
+use super::{Bench, with_each_driver};
+
+with_each_driver! {
+    variables_that_change_what_is_done_or_said_count
+    variables_that_show_nowhere_do_not_count
+}
+
+fn variables_that_change_what_is_done_or_said_count(bench: &Bench) {
+    folders_to_search(bench);
+    bench.begin_anew();
+    messages_and_lists(bench);
+}
+
+fn folders_to_search(bench: &Bench) {
+    bench.write("late/x.h", "#define SAYS \"late\"\n");
+    bench.folder("early");
+    bench.code("#include <x.h>\nconst char *says(void) { return SAYS; }\n");
+    let args = ["-c", bench.source, "-o", "x.o"];
+    let absolute: Vec<_> =
+        ["none", "early", "late"].map(|folder| bench.path(folder).display().to_string()).into();
+    let absolute = absolute.join(":");
+    let by_language = if bench.is_cxx() { "CPLUS_INCLUDE_PATH" } else { "C_INCLUDE_PATH" };
+    for env in [[("CPATH", absolute.as_str())], [(by_language, "early:late")]] {
+        bench.call_with(&env, &args, "first_seen");
+        bench.write("early/x.h", "#define SAYS \"early\"\n");
+        bench.call_with(&env, &args, "input_appeared");
+        bench.remove("early/x.h");
+        bench.call_with(&env, &args, "direct_hit");
+    }
+    bench.call(&args, "tool_failed");
+    // Of another language.
+    let other = if bench.is_cxx() { "C_INCLUDE_PATH" } else { "CPLUS_INCLUDE_PATH" };
+    bench.call_with(&[(other, &absolute)], &args, "tool_failed");
+    // An empty element is the working folder.
+    let env = [("CPATH", ":late")];
+    bench.call_with(&env, &args, "first_seen");
+    bench.write("x.h", "#define SAYS \"here\"\n");
+    bench.call_with(&env, &args, "input_appeared");
+}
+
+fn messages_and_lists(bench: &Bench) {
+    bench.code("int f(void) { int unused; return 1 + \"a\"[0]; }\n");
+    let args = ["-Wall", "-fdiagnostics-color=always", "-c", bench.source, "-o", "x.o"];
+    assert!(!bench.call(&args, "first_seen").stderr.is_empty(), "the source is there to be warned about");
+    for env in [
+        &[("GCC_COLORS", "warning=01;32")][..],
+        &[("GCC_COLORS", "")],
+        &[("LC_ALL", ""), ("LANG", "de_DE.UTF-8"), ("LANGUAGE", "de")],
+    ] {
+        bench.call_with(env, &args, "first_seen");
+        bench.call_with(env, &args, "direct_hit");
+    }
+    // What makes the tool write or do more than the command line says.
+    let list = bench.path("all.d").display().to_string();
+    for env in [
+        [("DEPENDENCIES_OUTPUT", list.as_str())],
+        [("DEPENDENCIES_OUTPUT", "all.d target")],
+        [("SUNPRO_DEPENDENCIES", &list)],
+        [("CCC_OVERRIDE_OPTIONS", "+-DADDED")],
+    ] {
+        bench.call_with(&env, &args, "environment_uncacheable");
+    }
+    // Where GCC's driver looks for its parts; with nothing there Clang goes on, and so may GCC.
+    let nothing = format!("{}/", bench.path("nothing").display());
+    let env = [("GCC_EXEC_PREFIX", nothing.as_str())];
+    let found = bench.sandbox.command(bench.driver).args(args).envs(env).output().expect("it starts");
+    let reason = if found.status.success() { "first_seen" } else { "compiler_unknown" };
+    bench.call_with(&env, &args, reason);
+}
+
+fn variables_that_show_nowhere_do_not_count(bench: &Bench) {
+    bench.code("int f(void) { return 1; }\n");
+    bench.link(".", "alias");
+    bench.folder("temporary");
+    let args = ["-MMD", "-c", bench.source, "-o", "x.o"];
+    bench.call(&args, "first_seen");
+    let text = |path: &Path| path.display().to_string();
+    let (temporary, alias) = (text(&bench.path("temporary")), text(&bench.path("alias")));
+    for env in [
+        &[("TMPDIR", temporary.as_str())][..],
+        &[("TMPDIR", "no/such/folder"), ("TMP", "x"), ("TEMP", "y")],
+        &[("PWD", &alias)],
+        &[("PWD", "nonsense")],
+        &[("TERM", "dumb"), ("COLUMNS", "20")],
+        &[("OF_NO_INTEREST", "1")],
+    ] {
+        bench.call_with(env, &args, "direct_hit");
+    }
+    // The modes are those of the caller's umask, on a miss as on a hit, over what is there and anew.
+    for (output, args) in [
+        ("y.o", &["-MMD", "-fstack-usage", "-c", bench.source, "-o", "y.o"][..]),
+        ("y.s", &["-S", bench.source, "-o", "y.s"]),
+    ] {
+        for (umask, reason) in [("077", "first_seen"), ("027", "direct_hit"), ("777", "direct_hit")] {
+            for made in [output, "y.d", "y.su"] {
+                let _ = std::fs::remove_file(bench.path(made));
+            }
+            bench.call_as(args, reason, |command| in_shell(&format!("umask {umask}"), &command));
+        }
+        bench.call_as(args, "direct_hit", |command| in_shell("umask 002", &command));
+    }
+}

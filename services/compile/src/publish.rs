@@ -18,7 +18,7 @@ use crate::hit::{DEPFILE, OBJECT};
 use crate::identity::Tool;
 use crate::inputs::{self, ReadFile};
 use crate::key;
-use crate::manifest::{Entry, Manifest, codec};
+use crate::manifest::{Entry, Input, Manifest, codec};
 use crate::paths;
 use crate::places::Places;
 use crate::record::bare;
@@ -195,8 +195,26 @@ impl Core {
             started,
         };
         let (present, absent) = places.look(asked)?;
-        let inputs = files.iter().map(|file| file.input.clone()).collect();
+        let mut inputs: Vec<Input> = files.iter().map(|file| file.input.clone()).collect();
+        if prepared.by_code {
+            self.add_codes(&files, &mut inputs);
+        }
         Ok((Entry { inputs, present, absent, action: prepared.base }, files))
+    }
+
+    /// Adds to `inputs` what of each text matters. It may have changed since it was read: then nothing is added.
+    fn add_codes(&self, files: &[ReadFile], inputs: &mut [Input]) {
+        let mut codes = Vec::with_capacity(files.len());
+        for file in files {
+            let Ok((fingerprint, code)) = self.codes.read(&self.fingerprints, &file.path) else { return };
+            if code.embeds || fingerprint.digest != file.input.digest {
+                return;
+            }
+            codes.push(code.digest);
+        }
+        for (input, code) in inputs.iter_mut().zip(codes) {
+            input.code = code;
+        }
     }
 
     /// Stores the action, then the manifest that leads to it.

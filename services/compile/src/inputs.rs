@@ -73,7 +73,7 @@ impl Reader<'_> {
                 return Err(changed());
             }
             refuse(&asks, &spelled)?;
-            let input = Input { path: spelled, digest: fingerprint.digest };
+            let input = Input { path: spelled, digest: fingerprint.digest, code: None };
             files.push(ReadFile { input, path, asks });
         }
         self.follow_other_names(&mut files)?;

@@ -10,7 +10,7 @@ use crate::manifest::Entry;
 use crate::paths;
 
 /// Changes whenever what a key means changes, so that no older result is found again.
-const FORMAT: &[u8] = &[2];
+const FORMAT: &[u8] = &[3];
 
 /// What a call is known by before any file's content is.
 #[derive(Clone, Copy)]
@@ -70,9 +70,12 @@ pub(crate) fn without_content(parts: Parts<'_>) -> Hasher {
     hasher
 }
 
-/// The base key: the call and the source's content.
-pub(crate) fn base(mut call: Hasher, source: &Digest) -> Key {
-    call.field("content", &source.hash);
+/// The base key: the call and the source's content, or its `code` where only that matters.
+pub(crate) fn base(mut call: Hasher, source: &Digest, code: Option<&Digest>) -> Key {
+    match code {
+        Some(code) => call.field("code", &code.hash),
+        None => call.field("content", &source.hash),
+    };
     call.finish_key()
 }
 
@@ -153,7 +156,7 @@ mod tests {
         let one = Hasher::key("test").finish_key();
         let arguments = &Arguments::of(call).unwrap();
         let parts = Parts { driver: one, toolset: one, family: Family::Gcc, call, arguments, invocation };
-        base(without_content(parts), &Digest::of(b"int x;"))
+        base(without_content(parts), &Digest::of(b"int x;"), None)
     }
 
     fn pairs(vars: &[(&str, &str)]) -> Vec<(String, String)> {

@@ -12,12 +12,13 @@ use crate::archive::Filing;
 use crate::args::{self, Invocation, Refusal};
 use crate::arguments::Arguments;
 use crate::call::Call;
+use crate::code;
 use crate::files;
 use crate::identity::{Driver, Tool, Toolset};
 use crate::key::{self, Parts};
 use crate::link::Linking;
 use crate::manifest::codec;
-use crate::manifest::validate::Validation;
+use crate::manifest::validate::{By, Validation};
 use crate::paths;
 use crate::record::{Draft, bare};
 use crate::state::Core;
@@ -33,6 +34,8 @@ pub(crate) struct Prepared {
     /// Content of the source.
     pub(crate) source: Digest,
     pub(crate) base: Key,
+    /// Texts may be compared without their comments.
+    pub(crate) by_code: bool,
     /// The call whatever its source holds.
     pub(crate) seen: Key,
 }
@@ -61,6 +64,8 @@ impl Work {
 pub(crate) struct Known {
     pub(crate) action: Key,
     pub(crate) result: ActionResult,
+    /// Why it is the call's.
+    pub(crate) reason: Reason,
 }
 
 /// What the store knew.
@@ -148,7 +153,13 @@ impl Core {
             }
         };
         let path = paths::resolve(&call.cwd, &invocation.source);
-        let source = files::fingerprint(&self.fingerprints, &path)?.digest;
+        let by_code = code::decides(driver.dialect.family, &invocation);
+        let (source, code) = if by_code {
+            let (fingerprint, code) = self.codes.read(&self.fingerprints, &path)?;
+            (fingerprint.digest, code.digest.filter(|_| !code.embeds))
+        } else {
+            (files::fingerprint(&self.fingerprints, &path)?.digest, None)
+        };
         let parts = Parts {
             driver: driver.key,
             toolset: toolset.key,
@@ -160,10 +171,10 @@ impl Core {
         let without_content = key::without_content(parts);
         let mut seen = without_content.clone();
         seen.field("place", &paths::into_bytes(path));
-        let base = key::base(without_content, &source);
+        let base = key::base(without_content, &source, code.as_ref());
         let seen = seen.finish_key();
         let (call, arguments) = (Arc::clone(call), Arc::new(arguments));
-        Ok(Prepared { call, driver, arguments, invocation, toolset, source, base, seen })
+        Ok(Prepared { call, driver, arguments, invocation, toolset, source, base, by_code, seen })
     }
 
     /// Runs what may take long on a thread that may block.
@@ -199,14 +210,15 @@ impl Core {
     pub(crate) fn find(&self, work: &Work, connection: ConnectionId) -> Result<Found, Refusal> {
         match work {
             Work::Compile(prepared) => {
-                let found = self.find_by_manifest(&prepared.base, &prepared.call.cwd, connection)?;
+                let found =
+                    self.find_by_manifest(&prepared.base, &prepared.call.cwd, prepared.by_code, connection)?;
                 if matches!(found, Sought::Known(_)) {
                     self.seen.remember(prepared.seen, prepared.source);
                 }
                 Ok(found.or_else(|| self.never_seen(prepared)))
             }
             Work::Link(linking) => {
-                let found = self.find_by_manifest(&linking.base, &linking.call.cwd, connection)?;
+                let found = self.find_by_manifest(&linking.base, &linking.call.cwd, false, connection)?;
                 Ok(found.or_else(|| self.earlier.never_linked(linking)))
             }
             Work::Archive(filing) => {
@@ -228,12 +240,18 @@ impl Core {
                 return Ok(None);
             }
         }
-        Ok(Some(Box::new(Known { action, result })))
+        Ok(Some(Box::new(Known { action, result, reason: Reason::DirectHit })))
     }
 
     /// Whether an input set under `base` still holds and its result is there. What the result holds is pinned to
     /// `connection`.
-    fn find_by_manifest(&self, base: &Key, cwd: &Path, connection: ConnectionId) -> Result<Sought, Refusal> {
+    fn find_by_manifest(
+        &self,
+        base: &Key,
+        cwd: &Path,
+        by_code: bool,
+        connection: ConnectionId,
+    ) -> Result<Sought, Refusal> {
         let Some(bytes) = self.store.manifest(base).map_err(store_failed)? else { return Ok(Sought::Never) };
         let manifest = match codec::decode(&bytes) {
             Ok(manifest) => manifest,
@@ -246,17 +264,29 @@ impl Core {
             cwd,
             fingerprints: &self.fingerprints,
             absence: &self.absence,
+            codes: &self.codes,
             seen: HashMap::new(),
         };
         let mut missing = None;
         for entry in &manifest.entries {
-            match validation.check(entry) {
+            match validation.check(entry, By::Content) {
                 // The newest set says best what changed since.
                 Err(why) => missing = missing.or(Some(why)),
                 Ok(()) => {
                     let found = self.fetch(entry.action, connection)?;
                     return Ok(found.map_or_else(|| Sought::Missing(bare(Reason::ResultGone)), Sought::Known));
                 }
+            }
+        }
+        for entry in manifest.entries.iter().filter(|_| by_code) {
+            if validation.check(entry, By::Code).is_ok()
+                && let Some(mut known) = self.fetch(entry.action, connection)?
+                // What is said of a text quotes it.
+                && known.result.stdout.is_empty()
+                && known.result.stderr.is_empty()
+            {
+                known.reason = Reason::PreprocessedHit;
+                return Ok(Sought::Known(known));
             }
         }
         Ok(missing.map_or(Sought::Never, Sought::Missing))

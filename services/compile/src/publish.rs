@@ -1,6 +1,6 @@
 //! Publishes what the tool made: checks that the inputs are still what it read, then stores.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::hit::{DEPFILE, OBJECT};
 use crate::identity::Tool;
 use crate::inputs::{self, ReadFile};
 use crate::key;
-use crate::manifest::{Entry, Manifest, codec};
+use crate::manifest::{Entry, Input, Manifest, codec};
 use crate::once::Once;
 use crate::paths;
 use crate::places::Places;
@@ -201,8 +201,34 @@ impl Core {
             started,
         };
         let (present, absent) = places.look(asked)?;
-        let inputs = files.iter().map(|file| file.input.clone()).collect();
+        let mut inputs: Vec<Input> = files.iter().map(|file| file.input.clone()).collect();
+        if prepared.by_code {
+            self.add_codes(&files, &mut inputs);
+        }
         Ok((Entry { inputs, present, absent, action: prepared.base }, files))
+    }
+
+    /// Adds to `inputs` what of each text matters. It may have changed since it was read: then nothing is added.
+    fn add_codes(&self, files: &[ReadFile], inputs: &mut [Input]) {
+        let mut codes = Vec::with_capacity(files.len());
+        for file in files {
+            let Ok((fingerprint, code)) = self.codes.read(&self.fingerprints, &file.path) else { return };
+            if code.embeds || fingerprint.digest != file.input.digest {
+                return;
+            }
+            codes.push(code.digest);
+        }
+        // Of files to be read once, two that become the same text are read as one.
+        let imported = files.iter().any(|file| file.asks.imports);
+        let mut once: HashMap<Digest, usize> = HashMap::new();
+        for (_, code) in files.iter().zip(&codes).filter(|(file, _)| imported || file.asks.once) {
+            if let Some(code) = code {
+                *once.entry(*code).or_default() += 1;
+            }
+        }
+        for (input, code) in inputs.iter_mut().zip(codes) {
+            input.code = code.filter(|code| once.get(code).is_none_or(|count| *count == 1));
+        }
     }
 
     /// Stores the action, then the manifest that leads to it.

@@ -226,7 +226,7 @@ impl Compile {
 
     fn count_hit(&self, draft: Draft, known: &Known) -> u64 {
         let bytes = known.result.outputs.iter().map(|output| output.digest.size).sum();
-        self.0.record(Reason::DirectHit, draft, "", known.result.tool_us, bytes)
+        self.0.record(known.reason, draft, "", known.result.tool_us, bytes)
     }
 
     fn lost(&self, plan: Plan) {

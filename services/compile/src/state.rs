@@ -9,6 +9,7 @@ use larder_store::Store;
 
 use crate::absence::Absence;
 use crate::archive::Filing;
+use crate::code::{self, Code};
 use crate::difference::Earlier;
 use crate::directives::{self, Directives};
 use crate::identity::Compilers;
@@ -32,6 +33,8 @@ pub(crate) struct Core {
     pub(crate) absence: Absence,
     /// What the texts of sources and headers ask for.
     pub(crate) texts: Texts<Directives>,
+    /// What compilers go by in texts.
+    pub(crate) codes: Texts<Code>,
     /// What the files of links need.
     pub(crate) studies: Texts<Study>,
     pub(crate) seen: Seen,
@@ -97,6 +100,7 @@ impl Core {
             ),
             absence: Absence::new(Arc::clone(&context.clock)),
             texts: Texts::new(directives::scan),
+            codes: Texts::new(code::read),
             studies: Texts::new(link::study),
             seen: Seen::default(),
             earlier: Earlier::default(),

@@ -40,6 +40,7 @@ macro_rules! reasons {
 
 reasons! {
     DirectHit = "direct_hit", Hit, "every recorded input is unchanged";
+    PreprocessedHit = "preprocessed_hit", Hit, "what changed in the recorded inputs are only comments and white space at the ends of lines";
 
     FirstSeen = "first_seen", Miss, "no action with this compiler, these options and this source file was seen before";
     InputChanged = "input_changed", Miss, "a file that the action reads has changed";

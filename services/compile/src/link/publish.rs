@@ -140,7 +140,11 @@ impl Core {
             if study.thin {
                 return Err(about(Reason::ArchiveOperationUncacheable, &spelled));
             }
-            parts.push(Part { input: Input { path: spelled, digest: fingerprint.digest }, path, study });
+            parts.push(Part {
+                input: Input { path: spelled, digest: fingerprint.digest, code: None },
+                path,
+                study,
+            });
             if parts.len() > MAX_FILES {
                 return Err(about(Reason::DependenciesUnreadable, &linking.request.output));
             }

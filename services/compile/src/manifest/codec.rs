@@ -10,7 +10,7 @@ use larder_service::{Digest, Key};
 use super::{Absences, Entry, Group, Input, MAX_ENTRIES, Manifest, Names, Present};
 
 /// Version of the form.
-pub(crate) const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 2;
 
 /// Most bytes of one manifest.
 pub(crate) const MAX_BYTES: usize = 8 * 1024 * 1024;
@@ -35,7 +35,7 @@ pub(crate) fn encode(manifest: &Manifest) -> Option<Vec<u8>> {
 struct Encoder<'a> {
     strings: Vec<&'a [u8]>,
     string_places: HashMap<&'a [u8], u64>,
-    files: Vec<(u64, Digest)>,
+    files: Vec<(u64, Digest, Option<Digest>)>,
     file_places: HashMap<&'a Input, u64>,
     entries: Vec<u8>,
 }
@@ -52,10 +52,12 @@ impl<'a> Encoder<'a> {
             out.extend_from_slice(string);
         }
         number(&mut out, self.files.len() as u64);
-        for (path, digest) in &self.files {
-            number(&mut out, *path);
-            number(&mut out, digest.size);
-            out.extend_from_slice(&digest.hash);
+        for (path, digest, code) in &self.files {
+            number(&mut out, *path * 2 + u64::from(code.is_some()));
+            for digest in std::iter::once(digest).chain(code) {
+                number(&mut out, digest.size);
+                out.extend_from_slice(&digest.hash);
+            }
         }
         number(&mut out, entries.len() as u64);
         out.extend_from_slice(&self.entries);
@@ -108,7 +110,7 @@ impl<'a> Encoder<'a> {
             return *place;
         }
         let path = self.string(&input.path);
-        self.files.push((path, input.digest));
+        self.files.push((path, input.digest, input.code));
         let place = self.files.len() as u64 - 1;
         self.file_places.insert(input, place);
         place
@@ -132,9 +134,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Manifest, CodecError> {
         reader.take(length as usize)
     })?;
     let files = reader.list(|reader| {
-        let path = reader.of(&strings)?.to_vec();
-        let size = reader.number()?;
-        Ok(Input { path, digest: Digest { hash: reader.hash()?, size } })
+        let number = reader.number()?;
+        let path = at(&strings, number / 2)?.to_vec();
+        let digest = reader.digest()?;
+        let code = if number % 2 == 1 { Some(reader.digest()?) } else { None };
+        Ok(Input { path, digest, code })
     })?;
     let entries = reader.list(|reader| reader.entry(&strings, &files))?;
     if entries.len() > MAX_ENTRIES {
@@ -157,6 +161,11 @@ impl<'a> Reader<'a> {
 
     fn hash(&mut self) -> Result<[u8; 32], CodecError> {
         self.take(32)?.try_into().map_err(|_| CodecError("it ends too early"))
+    }
+
+    fn digest(&mut self) -> Result<Digest, CodecError> {
+        let size = self.number()?;
+        Ok(Digest { hash: self.hash()?, size })
     }
 
     fn number(&mut self) -> Result<u64, CodecError> {
@@ -239,7 +248,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn small() -> Manifest {
-        let input = |path: &str, text: &str| Input { path: path.into(), digest: Digest::of(text.as_bytes()) };
+        let input = |path: &str, text: &str| Input {
+            path: path.into(),
+            digest: Digest::of(text.as_bytes()),
+            code: path.len().is_multiple_of(2).then(|| Digest::of(path.as_bytes())),
+        };
         let entry = |text: &str| {
             let mut action = Hasher::key("test");
             action.field("text", text.as_bytes());
@@ -262,7 +275,7 @@ mod tests {
 
     #[test]
     fn the_stored_form_is_the_golden_one() {
-        let golden = include_bytes!("../../tests/golden/manifest-v1.bin");
+        let golden = include_bytes!("../../tests/golden/manifest-v2.bin");
         assert_eq!(encode(&small()).unwrap(), golden, "a change of the form needs a new version");
         assert_eq!(decode(golden).unwrap(), small());
     }
@@ -274,7 +287,7 @@ mod tests {
             assert!(decode(&bytes[..length]).is_err(), "{length} bytes were taken for a manifest");
         }
         assert!(decode(&[bytes.as_slice(), &[0]].concat()).is_err());
-        assert_eq!(decode(&[2]), Err(CodecError("it is of another version")));
+        assert_eq!(decode(&[1]), Err(CodecError("it is of another version")));
     }
 
     #[test]
@@ -284,6 +297,7 @@ mod tests {
         let input = |number: usize, text: &str| Input {
             path: format!("/usr/include/x86_64-linux-gnu/bits/some_header_{number}.h").into_bytes(),
             digest: Digest::of(text.as_bytes()),
+            code: None,
         };
         let names: Vec<Vec<u8>> = (0..200).map(|n| format!("bits/some_header_{n}.h").into_bytes()).collect();
         let group = |folder: &&str| Group { folder: (*folder).into(), names: Names::AllBut(vec![3, 70]) };
@@ -302,8 +316,12 @@ mod tests {
 
     fn entries() -> impl Strategy<Value = Vec<Entry>> {
         let path = || prop::collection::vec(any::<u8>(), 0..12);
-        let input = (path(), any::<[u8; 32]>(), 0..u64::MAX >> 1)
-            .prop_map(|(path, hash, size)| Input { path, digest: Digest { hash, size } });
+        let digest = || (any::<[u8; 32]>(), 0..u64::MAX >> 1).prop_map(|(hash, size)| Digest { hash, size });
+        let input = (path(), digest(), prop::option::of(digest())).prop_map(|(path, digest, code)| Input {
+            path,
+            digest,
+            code,
+        });
         let present = (path(), any::<bool>()).prop_map(|(path, folder)| Present { path, folder });
         let groups = prop::collection::vec((path(), any::<bool>(), any::<u8>()), 0..4);
         let absent = (prop::collection::vec(path(), 0..8), groups).prop_map(|(names, groups)| {

@@ -32,6 +32,8 @@ pub(crate) struct Entry {
 pub(crate) struct Input {
     pub(crate) path: Vec<u8>,
     pub(crate) digest: Digest,
+    /// Of the text without its comments, where only that matters.
+    pub(crate) code: Option<Digest>,
 }
 
 /// Something that existed, whatever it held.

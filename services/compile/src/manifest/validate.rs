@@ -6,30 +6,39 @@ use std::path::{Path, PathBuf};
 use larder_fingerprint::Fingerprints;
 use larder_service::{Digest, Reason};
 
-use super::{Absences, Entry};
+use super::{Absences, Entry, Input};
 use crate::absence::Absence;
 use crate::args::Refusal;
+use crate::code::Code;
 use crate::files::{self, Node};
 use crate::paths;
+use crate::texts::Texts;
 
 /// Validation of the entries of one manifest: a file that several of them name is looked at once.
 pub(crate) struct Validation<'a> {
     pub(crate) cwd: &'a Path,
     pub(crate) fingerprints: &'a Fingerprints,
     pub(crate) absence: &'a Absence,
+    pub(crate) codes: &'a Texts<Code>,
     pub(crate) seen: HashMap<PathBuf, Option<Digest>>,
+}
+
+/// What counts as unchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// A file's content.
+    Content,
+    /// A text's content without its comments, where only that matters.
+    Code,
 }
 
 impl Validation<'_> {
     /// Says what is no longer as `entry` has it: the reason of the miss, and the file it is about.
-    pub(crate) fn check(&mut self, entry: &Entry) -> Result<(), Refusal> {
+    pub(crate) fn check(&mut self, entry: &Entry, by: By) -> Result<(), Refusal> {
         for input in &entry.inputs {
-            let path = paths::resolve(self.cwd, &input.path);
-            let found = *self.seen.entry(path).or_insert_with_key(|path| {
-                self.fingerprints.file(path).ok().map(|fingerprint| fingerprint.digest)
-            });
-            match found {
+            match self.content(input) {
                 Some(digest) if digest == input.digest => {}
+                Some(_) if by == By::Code && self.is_same_code(input) => {}
                 Some(_) => return Err(broken(Reason::InputChanged, &input.path)),
                 None => return Err(broken(Reason::InputVanished, &input.path)),
             }
@@ -43,6 +52,21 @@ impl Validation<'_> {
             }
         }
         self.absent(&entry.absent)
+    }
+
+    /// What the file of `input` holds now.
+    pub(crate) fn content(&mut self, input: &Input) -> Option<Digest> {
+        let path = paths::resolve(self.cwd, &input.path);
+        let look = |path: &PathBuf| self.fingerprints.file(path).ok().map(|fingerprint| fingerprint.digest);
+        *self.seen.entry(path).or_insert_with_key(look)
+    }
+
+    /// The file of `input` holds what was looked at before, and that is the same but for comments.
+    fn is_same_code(&mut self, input: &Input) -> bool {
+        let Some(code) = input.code else { return false };
+        let path = paths::resolve(self.cwd, &input.path);
+        let Ok((fingerprint, now)) = self.codes.read(self.fingerprints, &path) else { return false };
+        now.digest == Some(code) && !now.embeds && Some(fingerprint.digest) == self.content(input)
     }
 
     fn absent(&self, absent: &Absences) -> Result<(), Refusal> {

@@ -6,6 +6,7 @@ mod sandbox;
 
 mod archives;
 mod assembly;
+mod comments;
 mod cxx;
 mod difference;
 mod identity;

@@ -293,5 +293,5 @@ fn folders_of_the_search(bench: &Bench) {
     bench.compile(&["-Iahead", "-Itwo"], "input_appeared");
     // A search folder that is a file.
     bench.write("file", "");
-    bench.compile(&["-Ifile", "-Itwo"], "include_computed");
+    bench.compile(&["-Ifile", "-Itwo"], "input_not_a_file");
 }

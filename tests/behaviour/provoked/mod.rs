@@ -3,12 +3,14 @@
 //! Each call is compared with the tool run alone, and the daemon's own word says whether it was a hit.
 
 mod assembly;
+mod comments;
 mod compiler;
 mod corners;
 mod crowd;
 mod environment;
 mod failures;
 mod headers;
+mod links;
 mod outputs;
 mod reasons;
 mod spelling;

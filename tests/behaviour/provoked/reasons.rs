@@ -36,7 +36,7 @@ const CALLS: &[(Reason, &[&str])] = &[
     (Reason::DependenciesUnreadable, &["-MD", "-MT", "goal: more", "-c", "x.c"]),
 ];
 
-/// The rest, each with a test of its own here.
+/// The rest, each with a test of its own, here or with links.
 const OTHERS: &[Reason] = &[
     Reason::SourceFromStdin,
     Reason::EnvironmentUncacheable,
@@ -45,6 +45,9 @@ const OTHERS: &[Reason] = &[
     Reason::ArchiveOperationUncacheable,
     Reason::ArchiveNotDeterministic,
     Reason::ArchiverSpoke,
+    Reason::LinkTimeOptimization,
+    Reason::LinkerUnknown,
+    Reason::LibraryPassedBy,
 ];
 
 #[test]

@@ -17,7 +17,7 @@ fn objects(sandbox: &Sandbox) {
 #[test]
 fn the_second_archive_is_a_hit_with_the_archivers_own_bytes() {
     for (ar, ranlib) in [("ar", "ranlib"), ("llvm-ar", "llvm-ranlib")] {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::started();
         objects(&sandbox);
         for argv in [&[ar, "rcs", "x.a", "one.o"][..], &[ar, "rcS", "y.a", "one.o", "two.o"]] {
             same_as_alone(&sandbox, argv);
@@ -41,7 +41,7 @@ fn the_second_archive_is_a_hit_with_the_archivers_own_bytes() {
 
 #[test]
 fn the_mode_is_the_archivers_own_under_every_umask() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::started();
     objects(&sandbox);
     let larder = program("larder");
     let make = |umask: &str, wrapper: &str| {
@@ -60,7 +60,7 @@ fn the_mode_is_the_archivers_own_under_every_umask() {
 
 #[test]
 fn thin_archives_and_missing_members_are_the_archivers_business() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::started();
     objects(&sandbox);
     same_as_alone(&sandbox, &["ar", "rcT", "thin.a", "one.o"]);
     assert_eq!(sandbox.last_reason(), "archive_operation_uncacheable");
@@ -75,7 +75,7 @@ fn thin_archives_and_missing_members_are_the_archivers_business() {
 
 #[test]
 fn make_builds_a_library_from_the_cache() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::started();
     objects(&sandbox);
     for object in ["one.o", "two.o"] {
         std::fs::remove_file(sandbox.work().join(object)).expect("our own file");

@@ -26,7 +26,7 @@ fn runs(sandbox: &Sandbox, argv: &[&str]) {
 /// Builds, removes what was built, and builds again; the second time everything must come from the cache, the program
 /// must work, and nothing must be left to do.
 fn is_built_from_the_cache(generator: &str, compiler: &str, cxx: &str) {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::started();
     project(&sandbox);
     let launchers = ["C", "CXX"]
         .map(|language| format!("-DCMAKE_{language}_COMPILER_LAUNCHER={}", program("larder").display()));
@@ -65,7 +65,7 @@ fn cmake_with_make_and_clang() {
 
 #[test]
 fn ninja_written_by_hand() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::started();
     project(&sandbox);
     let larder = program("larder");
     let rule = format!(

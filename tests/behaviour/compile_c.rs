@@ -16,7 +16,7 @@ const COMPILERS: [&str; 2] = ["gcc", "clang"];
 #[test]
 fn the_second_compile_is_a_hit_with_the_compilers_own_bytes() {
     for compiler in COMPILERS {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::started();
         hello(&sandbox);
         for flags in [&["-O2"][..], &["-g", "-Wall"], &["-MD", "-MF", "dep/hello.d", "-MP"], &["-MMD"]] {
             std::fs::create_dir_all(sandbox.work().join("dep")).expect("our own folder");
@@ -42,7 +42,7 @@ fn the_second_compile_is_a_hit_with_the_compilers_own_bytes() {
 #[test]
 fn an_edited_header_is_noticed_even_when_it_is_not_named_in_a_depfile() {
     for compiler in COMPILERS {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::started();
         hello(&sandbox);
         let argv = [compiler, "-c", "hello.c", "-o", "hello.o"];
         same_as_alone(&sandbox, &argv);
@@ -59,7 +59,7 @@ fn an_edited_header_is_noticed_even_when_it_is_not_named_in_a_depfile() {
 #[test]
 fn a_header_that_appears_earlier_on_the_search_path_is_noticed() {
     for compiler in COMPILERS {
-        let sandbox = Sandbox::new();
+        let sandbox = Sandbox::started();
         sandbox.write_settled("second/greet.h", "#define GREETING \"second\"\n");
         sandbox.write_settled("hello.c", HELLO);
         std::fs::create_dir_all(sandbox.work().join("first")).expect("our own folder");
@@ -75,7 +75,7 @@ fn a_header_that_appears_earlier_on_the_search_path_is_noticed() {
 
 #[test]
 fn a_header_that_is_only_asked_for_is_noticed_when_it_appears_and_when_it_goes() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::started();
     sandbox.write_settled("x.c", "#if __has_include(\"maybe.h\")\nint yes;\n#else\nint no;\n#endif\n");
     let argv = ["gcc", "-c", "x.c", "-o", "x.o"];
     same_as_alone(&sandbox, &argv);
@@ -92,7 +92,7 @@ fn a_header_that_is_only_asked_for_is_noticed_when_it_appears_and_when_it_goes()
 
 #[test]
 fn warnings_are_replayed_and_errors_are_the_compilers() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::started();
     sandbox.write_settled("warn.c", "int f(void) { int unused; return 0; }\n");
     sandbox.write_settled("bad.c", "int f( { return; }\n");
     for compiler in COMPILERS {
@@ -111,7 +111,7 @@ fn warnings_are_replayed_and_errors_are_the_compilers() {
 
 #[test]
 fn on_a_terminal_the_compilers_colours_are_shown_and_replayed() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::started();
     sandbox.write_settled("w.c", "int f(void) { int unused; return 1 + \"a\"; }\n");
     let larder = larder_tests::program("larder");
     // `script` gives what it runs a terminal.
@@ -132,7 +132,7 @@ fn on_a_terminal_the_compilers_colours_are_shown_and_replayed() {
 
 #[test]
 fn what_cannot_be_cached_is_run_and_named() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::started();
     hello(&sandbox);
     sandbox.write_settled("time.c", "const char *built(void) { return __DATE__; }\n");
     sandbox.write_settled("other.c", "int other;\n");
@@ -159,7 +159,7 @@ fn what_cannot_be_cached_is_run_and_named() {
 
 #[test]
 fn the_working_folder_counts_where_it_shows_and_only_there() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::started();
     for folder in ["one", "two"] {
         sandbox.write_settled(&format!("{folder}/x.c"), "int f(int a) { return a + 1; }\n");
     }
@@ -183,7 +183,7 @@ fn the_working_folder_counts_where_it_shows_and_only_there() {
 
 #[test]
 fn called_by_the_compilers_name_larder_stands_in_for_it() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::started();
     hello(&sandbox);
     let links = sandbox.root().join("links");
     std::fs::create_dir(&links).expect("our own folder");
@@ -199,7 +199,7 @@ fn called_by_the_compilers_name_larder_stands_in_for_it() {
 
 #[test]
 fn make_and_its_job_server_work_through_the_wrapper() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::started();
     let mut rules = String::from("all:");
     for n in 0..12 {
         sandbox.write_settled(
@@ -224,8 +224,7 @@ fn make_and_its_job_server_work_through_the_wrapper() {
 
 #[test]
 fn two_clients_that_ask_for_the_same_action_at_once_compile_once() {
-    let sandbox = Sandbox::new();
-    sandbox.start();
+    let sandbox = Sandbox::started();
     // A compiler that counts its own runs and is slow enough for all clients to meet.
     let mut source = String::from("#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n");
     for n in 0..3000 {
@@ -252,7 +251,7 @@ fn two_clients_that_ask_for_the_same_action_at_once_compile_once() {
 
 #[test]
 fn a_restored_object_is_the_users_to_overwrite() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::started();
     hello(&sandbox);
     let argv = ["gcc", "-c", "hello.c", "-o", "hello.o"];
     same_as_alone(&sandbox, &argv);
@@ -269,7 +268,7 @@ fn a_restored_object_is_the_users_to_overwrite() {
 
 #[test]
 fn an_object_that_is_evicted_is_compiled_again() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::started();
     hello(&sandbox);
     let argv = ["gcc", "-c", "hello.c", "-o", "hello.o"];
     same_as_alone(&sandbox, &argv);
@@ -284,7 +283,7 @@ fn an_object_that_is_evicted_is_compiled_again() {
 
 #[test]
 fn results_outlive_the_daemon() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::started();
     hello(&sandbox);
     let argv = ["gcc", "-c", "hello.c", "-o", "hello.o"];
     same_as_alone(&sandbox, &argv);

@@ -8,7 +8,7 @@ fn explained(sandbox: &Sandbox, file: &str) -> String {
 
 #[test]
 fn a_miss_names_the_header_or_the_option_that_differs() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::started();
     sandbox.write_settled("src/x.c", "#include \"x.h\"\nint x = X;\n");
     sandbox.write_settled("src/x.h", "#define X 1\n");
     sandbox.run(&["gcc", "-c", "src/x.c", "-o", "x.o"]);
@@ -25,8 +25,7 @@ fn a_miss_names_the_header_or_the_option_that_differs() {
 
 #[test]
 fn a_file_that_nobody_compiled_is_an_error_that_says_what_to_do() {
-    let sandbox = Sandbox::new();
-    sandbox.start();
+    let sandbox = Sandbox::started();
     let output = sandbox.larder(["explain", "never.o"]).output().expect("larder starts");
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8_lossy(&output.stderr).into_owned();

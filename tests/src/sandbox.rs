@@ -64,6 +64,17 @@ impl Sandbox {
         Self::with_programs(&program("larder"))
     }
 
+    /// A machine on which a daemon has loaded its state: one that is still loading lets a call pass by.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn started() -> Self {
+        let sandbox = Self::new();
+        sandbox.start();
+        sandbox
+    }
+
     /// The same with programs that lie beside `larder`.
     ///
     /// # Panics

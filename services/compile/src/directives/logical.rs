@@ -187,7 +187,7 @@ impl<'a> Cursor<'_, 'a> {
         };
         let rest = self.rest();
         let rest = &rest[..rest.len().min(LONGEST_NAME + 1)];
-        let length = rest.iter().position(|byte| *byte == close || matches!(byte, b'\n' | b'\r'))?;
+        let length = memchr::memchr3(close, b'\n', b'\r', rest)?;
         let name = &rest[..length];
         match rest[length] {
             b'"' => Some(Name::Quoted(name)),

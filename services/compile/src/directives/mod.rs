@@ -131,7 +131,8 @@ fn scan_logical(whole: &mut Text<'_>, found: &mut Found) {
                 line_is_fresh = false;
             }
             b'.' => {
-                found.told.assembler_input |= reads_a_file(text, at) || asm && text[at..].starts_with(b".inc\"");
+                found.told.assembler_input |=
+                    reads_a_file(text, at) || asm && text[at..].starts_with(b".inc\"");
                 line_is_fresh = false;
             }
             b'*' if text.get(at + 1) == Some(&b'/') => {

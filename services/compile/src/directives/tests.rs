@@ -161,13 +161,15 @@ fn assembly_that_reads_files_is_found() {
 /// Each of these takes minutes where the time grows with the square of the length.
 #[test]
 fn long_texts_that_go_back_and_forth_are_read_to_their_end() {
-    const LENGTH: usize = 2 << 20;
+    const LENGTH: usize = 1 << 19;
     let many = |piece: &str| piece.repeat(LENGTH / piece.len());
     let long = "a".repeat(LENGTH / 2);
     let blanks = " ".repeat(LENGTH / 2);
     let other = [b"HAS".to_vec()];
     let found = |text: &str| {
-        let _ = scan_for(&other, text.replace("__has_include", "HAS").as_bytes());
+        if text.contains("__has_include") {
+            let _ = scan_for(&other, text.replace("__has_include", "HAS").as_bytes());
+        }
         scan(text.as_bytes())
     };
     for text in [

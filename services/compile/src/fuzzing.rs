@@ -37,6 +37,12 @@ impl Manifest {
         codec::encode(&self.0)
     }
 
+    /// It has no entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.entries.is_empty()
+    }
+
     /// How many absent files it speaks of.
     #[must_use]
     pub fn absent(&self) -> usize {

@@ -14,9 +14,11 @@ pub(crate) struct Study {
     pub(super) unfinished: bool,
     /// It is an archive whose members lie elsewhere.
     pub(super) thin: bool,
+    /// It names more than is followed.
+    pub(super) endless: bool,
     /// Libraries that it needs, which the linker looks for.
     pub(super) needs: Vec<Vec<u8>>,
-    /// Folders in which it has them looked for, `$ORIGIN` still in them.
+    /// Folders in which it has them looked for, `$ORIGIN` still in them; an empty one is the linker's own.
     pub(super) folders: Vec<Vec<u8>>,
 }
 
@@ -46,15 +48,17 @@ fn add_needs<Elf: FileHeader<Endian = Endianness>>(bytes: &[u8], study: &mut Stu
     let sections = header.sections(endian, bytes).ok()?;
     let table = sections.dynamic_table(endian, bytes).ok()?;
     for entry in &table {
-        let list = match entry.tag {
-            object::elf::DT_NEEDED => &mut study.needs,
-            object::elf::DT_RUNPATH | object::elf::DT_RPATH => &mut study.folders,
+        let names = study.needs.len() + study.folders.len();
+        match entry.tag {
+            object::elf::DT_NEEDED => study.needs.push(table.string(entry).ok()?.to_vec()),
+            object::elf::DT_RUNPATH | object::elf::DT_RPATH => {
+                let folders = table.string(entry).ok()?.split(|byte| *byte == b':');
+                study.folders.extend(folders.take(MAX_NAMES).map(<[u8]>::to_vec));
+            }
             _ => continue,
-        };
-        let value = table.string(entry).ok()?;
-        let parts = value.split(|byte| *byte == b':').filter(|part| !part.is_empty());
-        list.extend(parts.take(MAX_NAMES).map(<[u8]>::to_vec));
-        if study.needs.len() + study.folders.len() > MAX_NAMES {
+        }
+        if names >= MAX_NAMES || study.folders.len() >= MAX_NAMES {
+            study.endless = true;
             return None;
         }
     }

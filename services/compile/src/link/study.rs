@@ -11,15 +11,15 @@ const MAX_NAMES: usize = 4096;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Study {
     /// It holds what a compiler is to finish: code for link-time optimisation.
-    pub(super) unfinished: bool,
+    pub(crate) unfinished: bool,
     /// It is an archive whose members lie elsewhere.
-    pub(super) thin: bool,
+    pub(crate) thin: bool,
     /// It names more than is followed.
-    pub(super) endless: bool,
+    pub(crate) endless: bool,
     /// Libraries that it needs, which the linker looks for.
-    pub(super) needs: Vec<Vec<u8>>,
+    pub(crate) needs: Vec<Vec<u8>>,
     /// Folders in which it has them looked for, `$ORIGIN` still in them; an empty one is the linker's own.
-    pub(super) folders: Vec<Vec<u8>>,
+    pub(crate) folders: Vec<Vec<u8>>,
 }
 
 /// Studies a file of a link: object, archive, shared library or script.

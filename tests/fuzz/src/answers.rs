@@ -42,7 +42,8 @@ fn quote(word: &[u8]) -> Vec<u8> {
 
 fn the_script(bytes: &[u8], lines: &[Vec<u8>]) {
     assert!(script_folders(bytes).iter().all(|folder| !folder.contains(&b'"')));
-    let folders: Vec<&[u8]> = lines.iter().map(Vec::as_slice).filter(|line| !line.contains(&b'"')).collect();
+    let is_plain = |line: &&[u8]| !line.contains(&b'"') && !line.ends_with(b"SEARCH_DIR(");
+    let folders: Vec<&[u8]> = lines.iter().map(Vec::as_slice).filter(is_plain).collect();
     let ours: Vec<u8> =
         folders.iter().flat_map(|folder| [b"SEARCH_DIR(\"", *folder, b"\"); "].concat()).collect();
     let script = [bytes, b"\n", &ours].concat();

@@ -23,7 +23,7 @@ pub fn check(bytes: &[u8]) {
     let names: Vec<&[u8]> = lines
         .iter()
         .map(Vec::as_slice)
-        .filter(|line| line.trim_ascii().len() == line.len() && !has(line, b" => ") && !has(line, b" (0x"))
+        .filter(|line| line.trim_ascii().len() == line.len() && !has(line, b"=>") && !has(line, b" (0x"))
         .collect();
     let paths: Vec<Vec<u8>> = names.iter().map(|name| [b"/lib/", *name].concat()).collect();
     let mut answer = b"\tlinux-vdso.so.1 (0x00007ffc)\n".to_vec();

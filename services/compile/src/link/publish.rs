@@ -234,7 +234,11 @@ fn folders(joining: &Joining, parts: &[Part], output_folder: &Path) -> Vec<Vec<u
         let own = paths::split(&part.input.path).0;
         folders.extend(part.study.folders.iter().map(|folder| expanded(folder, own)));
     }
-    // An empty folder in a list is the one in which the linker runs.
+    each_once(folders)
+}
+
+/// An empty folder in a list is the one in which the linker runs.
+fn each_once(mut folders: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     folders.iter_mut().filter(|folder| folder.is_empty()).for_each(|folder| folder.push(b'.'));
     let mut known = HashSet::new();
     folders.retain(|folder| known.insert(folder.clone()));
@@ -254,6 +258,12 @@ fn expanded(folder: &[u8], origin: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_empty_folder_is_the_one_in_which_the_linker_runs() {
+        let folders = ["/x", "", "/x", "."].map(|folder| folder.as_bytes().to_vec());
+        assert_eq!(each_once(folders.to_vec()), [b"/x".to_vec(), b".".to_vec()]);
+    }
 
     #[test]
     fn the_origin_is_the_folder_of_the_one_who_names_it() {

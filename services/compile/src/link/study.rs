@@ -79,6 +79,25 @@ mod tests {
     }
 
     #[test]
+    fn a_librarys_needs_are_whole_names_and_its_folders_are_all_that_its_list_has() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("x.c"), "").unwrap();
+        let make = |args: &[&str]| {
+            let mut gcc = std::process::Command::new("gcc");
+            gcc.args(["-shared", "-nostdlib", "x.c"]).args(args).current_dir(folder.path());
+            assert!(gcc.status().unwrap().success(), "{args:?}");
+        };
+        make(&["-Wl,-soname,a:b", "-o", "first.so"]);
+        make(&["-Wl,--no-as-needed", "first.so", "-Wl,-rpath,:/x::$ORIGIN", "-o", "second.so"]);
+        let study = study(&std::fs::read(folder.path().join("second.so")).unwrap());
+        assert_eq!(study.needs, [b"a:b"]);
+        assert_eq!(study.folders, [&b""[..], b"/x", b"", b"$ORIGIN"]);
+        let long = format!("-Wl,-rpath,{}", ":/x".repeat(MAX_NAMES));
+        make(&[&long, "-o", "third.so"]);
+        assert!(super::study(&std::fs::read(folder.path().join("third.so")).unwrap()).endless);
+    }
+
+    #[test]
     fn what_is_to_be_finished_is_seen_wherever_it_stands() {
         assert!(study(b"BC\xc0\xdexyz").unfinished);
         assert!(study(b"\x7fELF\x02\x01\x01....gnu.lto_.opts").unfinished);

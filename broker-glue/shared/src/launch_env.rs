@@ -63,7 +63,7 @@ pub fn left(folders: &Folders) -> Result<Option<BTreeMap<String, OsString>>, Pri
 }
 
 // Values are hexadecimal: a path need not be UTF-8.
-fn render(vars: &BTreeMap<String, OsString>) -> String {
+pub(crate) fn render(vars: &BTreeMap<String, OsString>) -> String {
     let mut text = String::from(
         "# Environment for larderd under brokers that do not pass it on. Values in hexadecimal.\n",
     );
@@ -74,16 +74,18 @@ fn render(vars: &BTreeMap<String, OsString>) -> String {
     text
 }
 
-fn parse(bytes: &[u8]) -> Option<BTreeMap<String, OsString>> {
+pub(crate) fn parse(bytes: &[u8]) -> Option<BTreeMap<String, OsString>> {
     let table: BTreeMap<String, String> = toml::from_str(std::str::from_utf8(bytes).ok()?).ok()?;
     let mut vars = BTreeMap::new();
     for (name, hex) in table {
-        if !PASSED_ON.contains(&name.as_str()) || hex.len() % 2 != 0 || !hex.is_ascii() {
+        let digits = hex.bytes().all(|digit| digit.is_ascii_hexdigit());
+        if !PASSED_ON.contains(&name.as_str()) || hex.len() % 2 != 0 || !digits {
             return None;
         }
         let bytes: Option<Vec<u8>> =
             (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).ok()).collect();
-        vars.insert(name, OsString::from_vec(bytes?));
+        // No environment can hold a NUL.
+        vars.insert(name, OsString::from_vec(bytes.filter(|bytes| !bytes.contains(&0))?));
     }
     Some(vars)
 }
@@ -115,6 +117,8 @@ mod tests {
             "HOME = 1\n",
             "\u{fffd}",
             "HOME = \"é0\"\n",
+            "HOME = \"+f\"\n",
+            "HOME = \"2f00\"\n",
         ] {
             assert_eq!(parse(bad.as_bytes()), None, "{bad}");
         }

@@ -5,6 +5,8 @@
 
 pub mod definition;
 pub mod folders;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod launch_env;
 pub mod logging;
 pub mod names;

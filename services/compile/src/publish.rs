@@ -250,8 +250,9 @@ impl Core {
             None => Manifest::default(),
         };
         manifest.put(entry);
-        let bytes = codec::encode(&manifest)
-            .ok_or_else(|| inputs::about(Reason::IncludeComputed, b"too many names in too many folders"))?;
+        let bytes = codec::encode(&manifest).ok_or_else(|| {
+            inputs::about(Reason::IncludeComputed, b"too many names in too many folders, or too long")
+        })?;
         self.store.put_action(action, result).map_err(failed)?;
         self.store.put_manifest(base, &bytes).map_err(failed)
     }

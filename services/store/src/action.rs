@@ -162,6 +162,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_at_every_limit_reads_back_and_fits_a_record() {
+        let name = "n".repeat(usize::from(u8::MAX));
+        let digest = Digest { hash: [7; 32], size: u64::MAX };
+        let stream = vec![0; MAX_STREAM_BYTES];
+        let result = ActionResult {
+            outputs: vec![OutputBlob { name, digest, mode: u32::MAX }; MAX_OUTPUTS],
+            stdout: stream.clone(),
+            stderr: stream,
+            ..example()
+        };
+        let bytes = result.encode().unwrap();
+        assert!(bytes.len() <= crate::MAX_RECORD_BYTES);
+        assert!(ActionResult::decode(&bytes) == Ok(result));
+    }
+
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic_and_what_decodes_encodes_back(

@@ -151,6 +151,19 @@ mod tests {
 
     proptest! {
         #[test]
+        fn every_row_reads_back(
+            hash: [u8; 32], size: u64, last_use: u64, stamp: Option<(i64, i64, u64)>,
+        ) {
+            let digest = Digest { hash, size };
+            prop_assert_eq!(decode_digest(&encode_digest(&digest)), Ok(digest));
+            let stamp = stamp.map(|(mtime_ns, ctime_ns, inode)| BlobStamp { mtime_ns, ctime_ns, inode });
+            let row = BlobRow { last_use, stamp };
+            prop_assert_eq!(BlobRow::decode(&row.encode()), Ok(row));
+            let row = RecordRow { last_use, size };
+            prop_assert_eq!(RecordRow::decode(&row.encode()), Ok(row));
+        }
+
+        #[test]
         fn arbitrary_bytes_never_panic_and_what_decodes_encodes_back(
             mut bytes in prop::collection::vec(any::<u8>(), 0..50),
         ) {

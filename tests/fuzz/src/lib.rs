@@ -3,14 +3,20 @@
 //! Each module is one target, each program below `bin/` runs it, and `seeds/` has what its corpus begins with. A file
 //! on which a target failed is run again by `cargo run -p larder-fuzz --bin TARGET -- FILE`.
 
+pub mod answers;
+pub mod archive;
 pub mod args;
 pub mod depfile;
 pub mod directives;
+pub mod environment;
 pub mod frames;
+pub mod link;
 pub mod manifest;
+pub mod program;
 pub mod records;
 pub mod request;
 pub mod response;
+pub mod study;
 
 #[cfg(feature = "libfuzzer")]
 mod driver;

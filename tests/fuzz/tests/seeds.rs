@@ -2,17 +2,26 @@
 
 use std::path::{Path, PathBuf};
 
-use larder_fuzz::{Check, args, depfile, directives, frames, manifest, records, request, response};
+use larder_fuzz::{
+    Check, answers, archive, args, depfile, directives, environment, frames, link, manifest, program,
+    records, request, response, study,
+};
 
-const TARGETS: [(&str, Check); 8] = [
+const TARGETS: [(&str, Check); 14] = [
+    ("answers", answers::check),
+    ("archive", archive::check),
     ("args", args::check),
     ("depfile", depfile::check),
     ("directives", directives::check),
+    ("environment", environment::check),
     ("frames", frames::check),
+    ("link", link::check),
     ("manifest", manifest::check),
+    ("program", program::check),
     ("records", records::check),
     ("request", request::check),
     ("response", response::check),
+    ("study", study::check),
 ];
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -30,7 +30,8 @@ pub(super) fn read(path: &Path) -> Option<(Contents, Digest)> {
     Some((of(&bytes)?, Digest::of(&bytes)))
 }
 
-fn of(bytes: &[u8]) -> Option<Contents> {
+/// What the archive holds whose bytes these are; `None` as in [`read`].
+pub(crate) fn of(bytes: &[u8]) -> Option<Contents> {
     let archive = ArchiveFile::parse(bytes).ok()?;
     if archive.is_thin() {
         return None;
@@ -44,8 +45,13 @@ fn of(bytes: &[u8]) -> Option<Contents> {
 }
 
 impl Contents {
+    /// Each member's name and its content's hash.
+    pub(crate) fn members(&self) -> &[(Vec<u8>, [u8; 32])] {
+        &self.0
+    }
+
     /// What `self` is to hold after `request`, whose member files hold `members`.
-    pub(super) fn after(mut self, request: &Request, members: &[Digest]) -> Self {
+    pub(crate) fn after(mut self, request: &Request, members: &[Digest]) -> Self {
         let mut taken = vec![false; self.0.len()];
         for (spelled, digest) in request.members.iter().zip(members) {
             let name = paths::split(spelled).1;

@@ -3,7 +3,7 @@
 //! All that such a call reads is known before it runs, so a result is found by its key alone, without a manifest.
 
 mod args;
-mod contents;
+pub(crate) mod contents;
 mod prepare;
 mod publish;
 
@@ -13,8 +13,8 @@ use std::sync::Arc;
 use larder_proto::v1::WriteStyle;
 use larder_service::{Digest, Key};
 
-pub(crate) use self::args::Request;
-use self::contents::Contents;
+pub(crate) use self::args::{Request, parse};
+pub(crate) use self::contents::Contents;
 use crate::call::Call;
 use crate::identity::Archiver;
 

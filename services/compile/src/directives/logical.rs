@@ -2,7 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::{Name, is_blank};
+use super::Name;
+use super::text::{Definition, Text};
+
+/// Longest name of a header that is taken for one, bytes. Names can lie within each other, so that without a limit
+/// all of them together would be far longer than the text.
+const LONGEST_NAME: usize = 1024;
 
 /// `text` with its lines put together; twice where trigraphs are read as such or as they stand.
 pub(super) fn readings(text: &[u8]) -> Vec<Cow<'_, [u8]>> {
@@ -67,6 +72,10 @@ fn without_trigraphs(text: &[u8]) -> Vec<u8> {
     }
 }
 
+pub(super) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\x0b' | b'\x0c' | b'\0')
+}
+
 /// Whether `byte` can be part of a word.
 pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
@@ -80,18 +89,6 @@ pub(super) fn last_word(text: &[u8]) -> &[u8] {
     &trimmed[trimmed.len() - length..]
 }
 
-/// Whether what follows `before` may stand in a directive: one begins on its line, or a comment ends there. Behind
-/// `//` there is only text.
-pub(super) fn may_be_in_directive(before: &[u8]) -> bool {
-    let start = before.iter().rposition(|byte| matches!(byte, b'\n' | b'\r')).map_or(0, |at| at + 1);
-    let line = &before[start..];
-    let comment = line.windows(2).position(|window| window == b"//");
-    if comment.is_some_and(|at| !line[..at].contains(&b'"') && !line[..at].contains(&b'\'')) {
-        return false;
-    }
-    has(line, b"#") || has(line, b"%:") || has(line, b"*/")
-}
-
 /// What follows a `__has_include`, or another name of it.
 pub(super) enum Call<'a> {
     /// It asks for this name.
@@ -103,9 +100,9 @@ pub(super) enum Call<'a> {
 }
 
 /// What the word at `start..end`, which tests for files, asks for.
-pub(super) fn call(text: &[u8], start: usize, end: usize) -> Call<'_> {
-    let before = &text[..start];
-    let computed = if may_be_in_directive(before) { Call::Computed } else { Call::None };
+pub(super) fn call<'a>(text: &mut Text<'a>, start: usize, end: usize) -> Call<'a> {
+    let computed = if text.may_be_in_directive(start) { Call::Computed } else { Call::None };
+    let before = &text.bytes[..start];
     let mut cursor = Cursor { text, at: end };
     cursor.skip_blank();
     if cursor.take_byte() != Some(b'(') {
@@ -119,77 +116,51 @@ pub(super) fn call(text: &[u8], start: usize, end: usize) -> Call<'_> {
 
 /// The macro that the line of `start..end`, a word that tests for files, makes another name of it:
 /// `#define NAME __has_include` or `#define NAME(x) __has_include(x)`, and nothing else on the line.
-pub(super) fn other_name(text: &[u8], start: usize, end: usize) -> Option<&[u8]> {
-    let line = text[..start].iter().rposition(|byte| matches!(byte, b'\n' | b'\r')).map_or(0, |at| at + 1);
-    let mut cursor = Cursor { text, at: line };
-    cursor.skip_blank();
-    if cursor.take_byte() != Some(b'#') {
-        return None;
-    }
-    cursor.skip_blank();
-    if cursor.take_word() != b"define" {
-        return None;
-    }
-    cursor.skip_blank();
-    let name = cursor.take_word();
-    let mut parameter = &b""[..];
-    // With white space before the bracket it would be part of what the macro stands for.
-    if text.get(cursor.at) == Some(&b'(') {
-        cursor.at += 1;
-        parameter = cursor.take_bracketed_word()?;
-    }
-    cursor.skip_blank();
-    if cursor.at != start || name.is_empty() {
-        return None;
-    }
-    cursor.at = end;
+pub(super) fn other_name<'a>(text: &mut Text<'a>, start: usize, end: usize) -> Option<&'a [u8]> {
+    let Definition { name, parameter, .. } = text.definition(start).filter(|known| known.value == start)?;
+    let mut cursor = Cursor { text, at: end };
     if !parameter.is_empty() {
         cursor.skip_blank();
-        if cursor.take_byte() != Some(b'(') || cursor.take_bracketed_word()? != parameter {
+        if cursor.take_byte() != Some(b'(') {
+            return None;
+        }
+        cursor.skip_blank();
+        if !cursor.take_this_word(parameter) {
+            return None;
+        }
+        cursor.skip_blank();
+        if cursor.take_byte() != Some(b')') {
             return None;
         }
     }
     cursor.skip_blank();
-    matches!(cursor.take_byte(), None | Some(b'\n' | b'\r')).then_some(name)
+    matches!(cursor.next(), None | Some(b'\n' | b'\r')).then_some(name)
 }
 
 /// A place in a text.
-pub(super) struct Cursor<'a> {
-    pub(super) text: &'a [u8],
+pub(super) struct Cursor<'t, 'a> {
+    pub(super) text: &'t mut Text<'a>,
     pub(super) at: usize,
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> Cursor<'_, 'a> {
     fn rest(&self) -> &'a [u8] {
-        &self.text[self.at..]
+        &self.text.bytes[self.at..]
+    }
+
+    pub(super) fn next(&self) -> Option<u8> {
+        self.rest().first().copied()
     }
 
     pub(super) fn take_byte(&mut self) -> Option<u8> {
-        let byte = self.rest().first().copied()?;
+        let byte = self.next()?;
         self.at += 1;
         Some(byte)
     }
 
     /// Skips white space within the line, and comments, which may go over many.
     pub(super) fn skip_blank(&mut self) {
-        loop {
-            match self.rest() {
-                [byte, ..] if is_blank(*byte) => self.at += 1,
-                [b'/', b'*', comment @ ..] => {
-                    let end = comment.windows(2).position(|window| window == b"*/");
-                    self.at += end.map_or(comment.len(), |end| end + 2) + 2;
-                }
-                _ => return,
-            }
-        }
-    }
-
-    /// The one word up to the closing bracket, which is taken too.
-    fn take_bracketed_word(&mut self) -> Option<&'a [u8]> {
-        self.skip_blank();
-        let word = self.take_word();
-        self.skip_blank();
-        (self.take_byte() == Some(b')') && !word.is_empty()).then_some(word)
+        self.at = self.text.blank_end(self.at);
     }
 
     pub(super) fn take_word(&mut self) -> &'a [u8] {
@@ -197,6 +168,14 @@ impl<'a> Cursor<'a> {
         let length = rest.iter().take_while(|byte| is_word(**byte)).count();
         self.at += length;
         &rest[..length]
+    }
+
+    /// Takes `word` when it stands here.
+    pub(super) fn take_this_word(&mut self, word: &[u8]) -> bool {
+        let rest = self.rest();
+        let here = rest.starts_with(word) && !rest.get(word.len()).is_some_and(|byte| is_word(*byte));
+        self.at += if here { word.len() } else { 0 };
+        here
     }
 
     /// A name in quotes or angle brackets that ends on this line.
@@ -207,7 +186,8 @@ impl<'a> Cursor<'a> {
             _ => return None,
         };
         let rest = self.rest();
-        let length = rest.iter().position(|byte| *byte == close || matches!(byte, b'\n' | b'\r'))?;
+        let rest = &rest[..rest.len().min(LONGEST_NAME + 1)];
+        let length = memchr::memchr3(close, b'\n', b'\r', rest)?;
         let name = &rest[..length];
         match rest[length] {
             b'"' => Some(Name::Quoted(name)),

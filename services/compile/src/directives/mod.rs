@@ -5,11 +5,15 @@
 //! time macro pasted together from three or more pieces, or from pieces that are macros themselves.
 
 mod logical;
+mod text;
 
 #[cfg(test)]
 mod tests;
 
-use logical::{Call, Cursor, is_word};
+use std::collections::{HashMap, HashSet};
+
+use logical::{Call, Cursor, is_blank, is_word};
+use text::Text;
 
 /// What one file's text may ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,16 +55,70 @@ const LONGEST_WORD: usize = 24;
 /// Reads one file's text.
 #[must_use]
 pub fn scan(text: &[u8]) -> Directives {
-    let mut found = Directives::default();
+    let mut found = Found::default();
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     for logical in logical::readings(text) {
-        scan_logical(&logical, &mut found);
+        scan_logical(&mut Text::new(&logical), &mut found);
     }
-    found
+    found.told()
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Found {
+    quoted: Names,
+    bracketed: Names,
+    tested_quoted: Names,
+    tested_bracketed: Names,
+    test_names: Names,
+    /// All that is no name.
+    told: Directives,
+}
+
+/// Names, each with its place among them.
+#[derive(Default)]
+struct Names(HashMap<Vec<u8>, usize>);
+
+impl Names {
+    fn add(&mut self, name: &[u8]) {
+        if !self.0.contains_key(name) {
+            self.0.insert(name.to_vec(), self.0.len());
+        }
+    }
+
+    /// In the order in which they were added.
+    fn list(self) -> Vec<Vec<u8>> {
+        let mut list: Vec<_> = self.0.into_iter().collect();
+        list.sort_unstable_by_key(|(_, place)| *place);
+        list.into_iter().map(|(name, _)| name).collect()
+    }
+}
+
+impl Found {
+    fn told(self) -> Directives {
+        Directives {
+            quoted: self.quoted.list(),
+            bracketed: self.bracketed.list(),
+            tested_quoted: self.tested_quoted.list(),
+            tested_bracketed: self.tested_bracketed.list(),
+            test_names: self.test_names.list(),
+            ..self.told
+        }
+    }
+
+    fn call(&mut self, call: &Call<'_>) {
+        match call {
+            Call::Of(Name::Quoted(name)) => self.tested_quoted.add(name),
+            Call::Of(Name::Bracketed(name)) => self.tested_bracketed.add(name),
+            Call::Computed => self.told.computed_test = true,
+            Call::None => {}
+        }
+    }
 }
 
 /// Reads text whose lines are whole.
-fn scan_logical(text: &[u8], found: &mut Directives) {
+fn scan_logical(whole: &mut Text<'_>, found: &mut Found) {
+    let text = whole.bytes;
     let mut at = 0;
     // Whether so far nothing but white space, or the end of a comment, stands on the line.
     let mut line_is_fresh = true;
@@ -69,15 +127,16 @@ fn scan_logical(text: &[u8], found: &mut Directives) {
         match byte {
             b'\n' | b'\r' => line_is_fresh = true,
             b'#' if line_is_fresh => {
-                directive(Cursor { text, at: at + 1 }, found);
+                directive(Cursor { text: whole, at: at + 1 }, found);
                 line_is_fresh = false;
             }
             b'%' if line_is_fresh && text.get(at + 1) == Some(&b':') => {
-                directive(Cursor { text, at: at + 2 }, found);
+                directive(Cursor { text: whole, at: at + 2 }, found);
                 line_is_fresh = false;
             }
             b'.' => {
-                found.assembler_input |= reads_a_file(text, at) || asm && text[at..].starts_with(b".inc\"");
+                found.told.assembler_input |=
+                    reads_a_file(text, at) || asm && text[at..].starts_with(b".inc\"");
                 line_is_fresh = false;
             }
             b'*' if text.get(at + 1) == Some(&b'/') => {
@@ -89,7 +148,7 @@ fn scan_logical(text: &[u8], found: &mut Directives) {
             byte if is_word(byte) => {
                 let end = at + text[at..].iter().take_while(|byte| is_word(**byte)).count();
                 asm |= matches!(&text[at..end], b"asm" | b"__asm" | b"__asm__");
-                word(text, at, end, found);
+                word(whole, at, end, found);
                 at = end;
                 line_is_fresh = false;
                 continue;
@@ -99,10 +158,6 @@ fn scan_logical(text: &[u8], found: &mut Directives) {
         }
         at += 1;
     }
-}
-
-fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\x0b' | b'\x0c' | b'\0')
 }
 
 /// Whether `.incbin` or `.include` stands at `at` as it can in assembly, within a string: not as the member of a
@@ -123,22 +178,20 @@ fn reads_a_file(text: &[u8], at: usize) -> bool {
 }
 
 /// Reads what follows the `#` that begins a directive.
-fn directive(mut cursor: Cursor<'_>, found: &mut Directives) {
+fn directive(mut cursor: Cursor<'_, '_>, found: &mut Found) {
+    const INCLUDES: [&[u8]; 4] = [b"include", b"include_next", b"import", b"embed"];
     cursor.skip_blank();
-    match cursor.take_word() {
-        b"include" | b"include_next" | b"embed" => {}
-        b"import" => found.imports = true,
-        _ => return,
-    }
+    let Some(word) = INCLUDES.iter().find(|word| cursor.take_this_word(word)) else { return };
+    found.told.imports |= *word == b"import";
     cursor.skip_blank();
     match cursor.take_name() {
         // Which file that names depends on the compiler, and Clang lists it as another.
         Some(Name::Quoted(name) | Name::Bracketed(name)) if name.contains(&b'\\') => {
-            found.computed_test = true
+            found.told.computed_test = true;
         }
-        Some(Name::Quoted(name)) => add(&mut found.quoted, name),
-        Some(Name::Bracketed(name)) => add(&mut found.bracketed, name),
-        None => found.computed_include = true,
+        Some(Name::Quoted(name)) => found.quoted.add(name),
+        Some(Name::Bracketed(name)) => found.bracketed.add(name),
+        None => found.told.computed_include = true,
     }
 }
 
@@ -148,14 +201,9 @@ enum Name<'a> {
     Bracketed(&'a [u8]),
 }
 
-fn add(names: &mut Vec<Vec<u8>>, name: &[u8]) {
-    if !names.iter().any(|known| known == name) {
-        names.push(name.to_vec());
-    }
-}
-
 /// Reads the word at `start..end`, wherever it stands.
-fn word(text: &[u8], start: usize, end: usize, found: &mut Directives) {
+fn word(whole: &mut Text<'_>, start: usize, end: usize, found: &mut Found) {
+    let text = whole.bytes;
     let word = &text[start..end];
     if word.len() > LONGEST_WORD {
         return;
@@ -166,13 +214,15 @@ fn word(text: &[u8], start: usize, end: usize, found: &mut Directives) {
         | b"__has_include_next"
         | b"__has_include_next__"
         | b"__has_embed"
-        | b"__has_embed__" => test(text, start, end, found),
+        | b"__has_embed__" => test(whole, start, end, found),
         // As a macro can have it in a `_Pragma`, too.
-        b"once" => found.once = true,
+        b"once" => found.told.once = true,
         // `#pragma GCC dependency` compares the times of files.
-        b"dependency" if text[..start].trim_ascii_end().ends_with(b"GCC") => found.computed_test = true,
+        b"dependency" if text[..start].trim_ascii_end().ends_with(b"GCC") => {
+            found.told.computed_test = true;
+        }
         _ if word.starts_with(b"__") || word.ends_with(b"__") => {
-            found.time_macro |= is_time_macro(text, start, end)
+            found.told.time_macro |= is_time_macro(text, start, end)
         }
         _ => {}
     }
@@ -195,43 +245,33 @@ fn is_time_macro(text: &[u8], start: usize, end: usize) -> bool {
 }
 
 /// Reads the `__has_include` or its like at `start..end`.
-fn test(text: &[u8], start: usize, end: usize, found: &mut Directives) {
-    let word_before = logical::last_word(&text[..start]);
+fn test(text: &mut Text<'_>, start: usize, end: usize, found: &mut Found) {
     // A header that brings its own for compilers that have none.
-    if word_before == b"define" {
+    if logical::last_word(&text.bytes[..start]) == b"define" {
         return;
     }
-    if let Some(name) = logical::other_name(text, start, end) {
-        return add(&mut found.test_names, name);
-    }
-    match logical::call(text, start, end) {
-        Call::Of(Name::Quoted(name)) => add(&mut found.tested_quoted, name),
-        Call::Of(Name::Bracketed(name)) => add(&mut found.tested_bracketed, name),
-        Call::Computed => found.computed_test = true,
-        Call::None => {}
+    match logical::other_name(text, start, end) {
+        Some(name) => found.test_names.add(name),
+        None => found.call(&logical::call(text, start, end)),
     }
 }
 
 /// What stands for `__has_include` by another of its `names`, found in one file's text.
 #[must_use]
 pub fn scan_for(names: &[Vec<u8>], text: &[u8]) -> Directives {
-    let mut found = Directives::default();
+    let names: HashSet<&[u8]> = names.iter().map(Vec::as_slice).collect();
+    let mut found = Found::default();
     for text in logical::readings(text) {
+        let mut whole = Text::new(&text);
         let mut at = 0;
         while at < text.len() {
             let length = text[at..].iter().take_while(|byte| is_word(**byte)).count();
             let end = at + length;
-            if names.iter().any(|name| *name == text[at..end]) {
-                match logical::call(&text, at, end) {
-                    _ if logical::last_word(&text[..at]) == b"define" => {}
-                    Call::Of(Name::Quoted(name)) => add(&mut found.tested_quoted, name),
-                    Call::Of(Name::Bracketed(name)) => add(&mut found.tested_bracketed, name),
-                    Call::Computed => found.computed_test = true,
-                    Call::None => {}
-                }
+            if names.contains(&text[at..end]) && logical::last_word(&text[..at]) != b"define" {
+                found.call(&logical::call(&mut whole, at, end));
             }
             at = end.max(at + 1);
         }
     }
-    found
+    found.told()
 }

@@ -158,6 +158,66 @@ fn assembly_that_reads_files_is_found() {
     assert!(!scan(b"#include \"x.inc\"\n#include <a.h>\n").assembler_input);
 }
 
+/// Each of these takes minutes where the time grows with the square of the length.
+#[test]
+fn long_texts_that_go_back_and_forth_are_read_to_their_end() {
+    const LENGTH: usize = 1 << 19;
+    let many = |piece: &str| piece.repeat(LENGTH / piece.len());
+    let long = "a".repeat(LENGTH / 2);
+    let blanks = " ".repeat(LENGTH / 2);
+    let other = [b"HAS".to_vec()];
+    let found = |text: &str| {
+        if text.contains("__has_include") {
+            let _ = scan_for(&other, text.replace("__has_include", "HAS").as_bytes());
+        }
+        scan(text.as_bytes())
+    };
+    for text in [
+        many("#/*\n"),
+        many("#/**/"),
+        many("#/*\n") + "*/" + &blanks,
+        many("#/*\n#/*\n*//*\n"),
+        many("#/*\n") + "*/" + &long,
+        many("__has_include "),
+        many("__has_include/*\n"),
+        many("__has_include/*\n") + "*/(" + &blanks + "x",
+        many("x = '__has_include(") + "#",
+        many("#define HAS(x) __has_include/*\n") + "*/(" + &long,
+        many("#/*__has_include\n") + "*/define " + &long,
+        many("\\ "),
+        many(".include"),
+        many("__TI\n"),
+    ] {
+        let found = found(&text);
+        assert!(found.quoted.is_empty() && found.bracketed.is_empty(), "{:?}", &text[..40]);
+    }
+    assert!(found(&(many("#include <") + "\n")).computed_include);
+    assert!(found(&(many("#include/*\n") + "*/\"" + &long + "\"")).computed_include);
+    assert_eq!(strings(&found(&(many("#include/*\n") + "*/\"a.h\"")).quoted), ["a.h"]);
+    assert_eq!(strings(&found(&(many("__has_include/*\n") + "*/(<a.h>)")).tested_bracketed), ["a.h"]);
+
+    let numbers = 0..LENGTH / 16;
+    let names: Vec<String> = numbers.clone().map(|number| format!("{number}.h")).collect();
+    let includes: String = names.iter().map(|name| format!("#include <{name}>\n")).collect();
+    assert_eq!(strings(&scan(includes.as_bytes()).bracketed), names);
+    let definitions: String =
+        numbers.clone().map(|number| format!("#define H{number} __has_include\n")).collect();
+    let tests: String = numbers.map(|number| format!("H{number}(<{number}.h>) ")).collect();
+    let test_names = scan(definitions.as_bytes()).test_names;
+    assert_eq!(test_names.len(), names.len());
+    assert_eq!(strings(&scan_for(&test_names, tests.as_bytes()).tested_bracketed), names);
+}
+
+#[test]
+fn a_name_too_long_for_a_file_is_one_that_is_not_known() {
+    for (name, known) in [("a".repeat(1024), true), ("a".repeat(1025), false)] {
+        let found = scan(format!("#include <{name}>\n").as_bytes());
+        assert_eq!((found.bracketed.len(), found.computed_include), (usize::from(known), !known));
+        let found = scan(format!("#if __has_include(\"{name}\")\n").as_bytes());
+        assert_eq!((found.tested_quoted.len(), found.computed_test), (usize::from(known), !known));
+    }
+}
+
 #[test]
 fn the_compilers_find_what_is_reported() {
     for (tool, text) in [

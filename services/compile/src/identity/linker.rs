@@ -227,7 +227,7 @@ impl Asking<'_> {
 }
 
 /// The folders of a linker script.
-fn script_folders(script: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn script_folders(script: &[u8]) -> impl Iterator<Item = &[u8]> {
     const START: &[u8] = b"SEARCH_DIR(\"";
     memchr::memmem::find_iter(script, START).filter_map(|at| {
         let rest = &script[at + START.len()..];
@@ -278,7 +278,7 @@ fn loader_folders(
 }
 
 /// The words of the last command in a driver's answer to `-###`.
-fn command(answer: &[u8]) -> Option<Vec<Vec<u8>>> {
+pub(crate) fn command(answer: &[u8]) -> Option<Vec<Vec<u8>>> {
     let line = answer.split(|byte| *byte == b'\n').rfind(|line| line.starts_with(b" "))?;
     let mut words = Vec::new();
     let mut word: Option<Vec<u8>> = None;

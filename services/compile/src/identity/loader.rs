@@ -19,11 +19,11 @@ const MAX_LIBRARIES: usize = 4096;
 
 /// What an ELF program's headers say.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Program {
+pub(crate) struct Program {
     /// The loader; `None` for a program that needs none.
-    loader: Option<PathBuf>,
+    pub(crate) loader: Option<PathBuf>,
     /// Folders in which the program itself has its libraries looked for, `$ORIGIN` still in them.
-    runpath: Vec<Vec<u8>>,
+    pub(crate) runpath: Vec<Vec<u8>>,
 }
 
 /// What the loader has to do with a program.
@@ -114,7 +114,7 @@ fn origin_expanded(folder: &[u8], origin: &Path) -> PathBuf {
 }
 
 /// Names and absolute paths in the answer of `ld.so --list`. `None` when a library is missing or a line is unknown.
-fn libraries(answer: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
+pub(crate) fn libraries(answer: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
     let mut found = Vec::new();
     for line in answer.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
         if line == b"statically linked" {
@@ -146,7 +146,7 @@ fn read(path: &Path) -> Option<Program> {
     parse(&cache)
 }
 
-fn parse<'data, R: ReadRef<'data>>(data: R) -> Option<Program> {
+pub(crate) fn parse<'data, R: ReadRef<'data>>(data: R) -> Option<Program> {
     let ident = data.read_bytes_at(0, 5).ok()?;
     match ident {
         [0x7f, b'E', b'L', b'F', 1] => headers::<object::elf::FileHeader32<Endianness>, R>(data),

@@ -9,12 +9,12 @@ mod archiver;
 mod clang;
 mod driver;
 mod gcc;
-mod linker;
-mod loader;
+pub(crate) mod linker;
+pub(crate) mod loader;
 mod memo;
 mod premises;
 mod probe;
-mod verbose;
+pub(crate) mod verbose;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

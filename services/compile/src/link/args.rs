@@ -55,6 +55,10 @@ pub(crate) fn driver(family: Family, args: &[Vec<u8>]) -> Result<Request, Refusa
             draft.leaves_out = false;
             1
         } else if is_for_the_linker(arg) {
+            // Of these options only a whole `-l` keeps its place among the files; others go to the front.
+            if draft.open.is_some() && (!arg.starts_with(b"-l") || arg.len() == 2) {
+                return Err(refused(Reason::OptionUncacheable, name(arg)));
+            }
             draft.linker(arg, false)?;
             // What is left open is this option's own value, as the driver has it.
             if draft.open.is_some() {
@@ -108,8 +112,16 @@ struct Draft {
 impl Draft {
     /// One argument as the linker sees it; `handed_on` by a driver.
     fn linker(&mut self, arg: &[u8], handed_on: bool) -> Result<(), Refusal> {
+        // Linkers take it for a response file wherever it stands.
+        if arg.starts_with(b"@") {
+            return Err(refused(Reason::ResponseFile, arg));
+        }
         if let Some((what, option)) = self.open.take() {
-            return self.value(what, &option, arg, handed_on);
+            self.value(what, &option, arg, handed_on)?;
+            if what == Use::Emulation {
+                self.ask(arg, handed_on);
+            }
+            return Ok(());
         }
         if !arg.starts_with(b"-") {
             return self.file(arg);
@@ -135,12 +147,7 @@ impl Draft {
         let request = &mut self.request;
         match what {
             Use::Key => {}
-            Use::Emulation => {
-                request.ask.push(option.to_vec());
-                if !option.ends_with(value) {
-                    request.ask.push(value.to_vec());
-                }
-            }
+            Use::Emulation => self.ask(option, handed_on),
             Use::Folder => request.folders.push(value.to_vec()),
             Use::NeededFolders => {
                 let folders = value.split(|byte| *byte == b':').map(<[u8]>::to_vec);
@@ -158,6 +165,12 @@ impl Draft {
             }
         }
         Ok(())
+    }
+
+    /// The linker's own `arg` is to be repeated when the one that was called is asked.
+    fn ask(&mut self, arg: &[u8], handed_on: bool) {
+        let by_the_driver = handed_on.then(|| b"-Xlinker".to_vec());
+        self.request.ask.extend(by_the_driver.into_iter().chain([arg.to_vec()]));
     }
 
     /// The driver's own option at the start of `rest`; tells how many arguments it takes.
@@ -211,9 +224,6 @@ impl Draft {
     }
 
     fn file(&mut self, file: &[u8]) -> Result<(), Refusal> {
-        if file.starts_with(b"@") {
-            return Err(refused(Reason::ResponseFile, file));
-        }
         if !is_linked(file) {
             return Err(refused(Reason::NotACompile, file));
         }
@@ -323,6 +333,33 @@ mod tests {
         assert_eq!(request.list, Some(b"x.d".to_vec()));
         assert_eq!(request.ask, list(&["-m", "elf_i386"]));
         assert_eq!(request.key_args, words("-m elf_i386 -shared -soname x.so a.o -( b.a -)"));
+    }
+
+    #[test]
+    fn a_value_that_the_linker_would_read_from_a_file_is_refused() {
+        for line in ["a.o -Wl,-soname,@x", "a.o -Xlinker -T -Xlinker @x", "a.o -z @x", "a.o -Wl,-z -Wl,@x"] {
+            assert_eq!(of(line), Err(Reason::ResponseFile), "{line}");
+        }
+        assert_eq!(linker(&words("-soname @x a.o")).unwrap_err().reason, Reason::ResponseFile);
+        assert!(of("a.o -Wl,-soname=@x").is_ok());
+    }
+
+    #[test]
+    fn an_open_option_takes_only_what_the_driver_leaves_behind_it() {
+        for line in ["a.o -Wl,-rpath -L b.o", "a.o -Wl,-rpath -Lx", "a.o -Wl,-e -z now", "a.o -Wl,-e -l m"] {
+            assert_eq!(of(line), Err(Reason::OptionUncacheable), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_decides_where_the_linker_looks_is_handed_on_when_the_driver_is_asked() {
+        let asked = list(&["-Xlinker", "-m", "-Xlinker", "elf_i386"]);
+        assert_eq!(of("a.o -Wl,-m,elf_i386").unwrap().ask, asked);
+        assert_eq!(
+            of("a.o -Wl,-melf_i386 -Wl,-nostdlib").unwrap().ask,
+            list(&["-Xlinker", "-melf_i386", "-Xlinker", "-nostdlib"])
+        );
+        assert_eq!(linker(&words("-m m a.o")).unwrap().ask, list(&["-m", "m"]));
     }
 
     #[test]

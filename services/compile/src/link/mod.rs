@@ -15,7 +15,7 @@ use std::sync::Arc;
 use larder_proto::v1::WriteStyle;
 use larder_service::Key;
 
-pub(crate) use self::args::Request;
+pub(crate) use self::args::{Request, driver, linker};
 pub(crate) use self::study::{Study, study};
 use crate::call::Call;
 use crate::hit::DEPFILE;

@@ -16,7 +16,7 @@ use crate::record::Draft;
 use crate::state::Core;
 
 /// Changes whenever what a key means changes, so that no older result is found again.
-const FORMAT: &[u8] = &[1];
+const FORMAT: &[u8] = &[2];
 
 impl Core {
     /// Takes a link apart and makes its base key; `draft` learns what becomes known on the way.

@@ -140,6 +140,9 @@ impl Core {
             if study.thin {
                 return Err(about(Reason::ArchiveOperationUncacheable, &spelled));
             }
+            if study.endless {
+                return Err(about(Reason::DependenciesUnreadable, &spelled));
+            }
             parts.push(Part {
                 input: Input { path: spelled, digest: fingerprint.digest, code: None },
                 path,
@@ -222,11 +225,12 @@ fn both_kinds(asked: &mut Asked, library: &[u8]) {
 /// Every folder in which the linker or its driver may have looked, each once.
 fn folders(joining: &Joining, parts: &[Part], output_folder: &Path) -> Vec<Vec<u8>> {
     let linking = &joining.linking;
-    let env = |name| linking.call.env.get(name).unwrap_or_default().split(|byte| matches!(byte, b':' | b';'));
-    let variables = ["LD_RUN_PATH", "LD_LIBRARY_PATH", "LIBRARY_PATH"].into_iter().flat_map(env);
+    let variables = ["LD_RUN_PATH", "LD_LIBRARY_PATH", "LIBRARY_PATH"].into_iter();
+    let variables = variables.filter_map(|name| linking.call.env.get(name)).filter(|value| !value.is_empty());
+    let variables = variables.flat_map(|value| value.split(|byte| matches!(byte, b':' | b';')));
     let mut folders: Vec<Vec<u8>> = linking.request.folders.clone();
     folders.extend(linking.linker.folders.iter().cloned());
-    folders.extend(variables.filter(|folder| !folder.is_empty()).map(<[u8]>::to_vec));
+    folders.extend(variables.map(<[u8]>::to_vec));
     let output_folder = paths::into_bytes(output_folder.to_owned());
     for folder in &linking.request.needed_folders {
         folders.push(expanded(folder, &output_folder));
@@ -236,8 +240,14 @@ fn folders(joining: &Joining, parts: &[Part], output_folder: &Path) -> Vec<Vec<u
         let own = paths::split(&part.input.path).0;
         folders.extend(part.study.folders.iter().map(|folder| expanded(folder, own)));
     }
+    each_once(folders)
+}
+
+/// An empty folder in a list is the one in which the linker runs.
+fn each_once(mut folders: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    folders.iter_mut().filter(|folder| folder.is_empty()).for_each(|folder| folder.push(b'.'));
     let mut known = HashSet::new();
-    folders.retain(|folder| !folder.is_empty() && known.insert(folder.clone()));
+    folders.retain(|folder| known.insert(folder.clone()));
     folders
 }
 
@@ -254,6 +264,12 @@ fn expanded(folder: &[u8], origin: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_empty_folder_is_the_one_in_which_the_linker_runs() {
+        let folders = ["/x", "", "/x", "."].map(|folder| folder.as_bytes().to_vec());
+        assert_eq!(each_once(folders.to_vec()), [b"/x".to_vec(), b".".to_vec()]);
+    }
 
     #[test]
     fn the_origin_is_the_folder_of_the_one_who_names_it() {

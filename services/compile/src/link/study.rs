@@ -11,13 +11,15 @@ const MAX_NAMES: usize = 4096;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Study {
     /// It holds what a compiler is to finish: code for link-time optimisation.
-    pub(super) unfinished: bool,
+    pub(crate) unfinished: bool,
     /// It is an archive whose members lie elsewhere.
-    pub(super) thin: bool,
+    pub(crate) thin: bool,
+    /// It names more than is followed.
+    pub(crate) endless: bool,
     /// Libraries that it needs, which the linker looks for.
-    pub(super) needs: Vec<Vec<u8>>,
-    /// Folders in which it has them looked for, `$ORIGIN` still in them.
-    pub(super) folders: Vec<Vec<u8>>,
+    pub(crate) needs: Vec<Vec<u8>>,
+    /// Folders in which it has them looked for, `$ORIGIN` still in them; an empty one is the linker's own.
+    pub(crate) folders: Vec<Vec<u8>>,
 }
 
 /// Studies a file of a link: object, archive, shared library or script.
@@ -46,15 +48,17 @@ fn add_needs<Elf: FileHeader<Endian = Endianness>>(bytes: &[u8], study: &mut Stu
     let sections = header.sections(endian, bytes).ok()?;
     let table = sections.dynamic_table(endian, bytes).ok()?;
     for entry in &table {
-        let list = match entry.tag {
-            object::elf::DT_NEEDED => &mut study.needs,
-            object::elf::DT_RUNPATH | object::elf::DT_RPATH => &mut study.folders,
+        let names = study.needs.len() + study.folders.len();
+        match entry.tag {
+            object::elf::DT_NEEDED => study.needs.push(table.string(entry).ok()?.to_vec()),
+            object::elf::DT_RUNPATH | object::elf::DT_RPATH => {
+                let folders = table.string(entry).ok()?.split(|byte| *byte == b':');
+                study.folders.extend(folders.take(MAX_NAMES).map(<[u8]>::to_vec));
+            }
             _ => continue,
-        };
-        let value = table.string(entry).ok()?;
-        let parts = value.split(|byte| *byte == b':').filter(|part| !part.is_empty());
-        list.extend(parts.take(MAX_NAMES).map(<[u8]>::to_vec));
-        if study.needs.len() + study.folders.len() > MAX_NAMES {
+        }
+        if names >= MAX_NAMES || study.folders.len() >= MAX_NAMES {
+            study.endless = true;
             return None;
         }
     }
@@ -72,6 +76,25 @@ mod tests {
         let study = study(&own);
         assert!(study.needs.iter().any(|name| name.starts_with(b"libc.so")));
         assert!(!study.thin);
+    }
+
+    #[test]
+    fn a_librarys_needs_are_whole_names_and_its_folders_are_all_that_its_list_has() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("x.c"), "").unwrap();
+        let make = |args: &[&str]| {
+            let mut gcc = std::process::Command::new("gcc");
+            gcc.args(["-shared", "-nostdlib", "x.c"]).args(args).current_dir(folder.path());
+            assert!(gcc.status().unwrap().success(), "{args:?}");
+        };
+        make(&["-Wl,-soname,a:b", "-o", "first.so"]);
+        make(&["-Wl,--no-as-needed", "first.so", "-Wl,-rpath,:/x::$ORIGIN", "-o", "second.so"]);
+        let study = study(&std::fs::read(folder.path().join("second.so")).unwrap());
+        assert_eq!(study.needs, [b"a:b"]);
+        assert_eq!(study.folders, [&b""[..], b"/x", b"", b"$ORIGIN"]);
+        let long = format!("-Wl,-rpath,{}", ":/x".repeat(MAX_NAMES));
+        make(&[&long, "-o", "third.so"]);
+        assert!(super::study(&std::fs::read(folder.path().join("third.so")).unwrap()).endless);
     }
 
     #[test]

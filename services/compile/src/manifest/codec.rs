@@ -18,17 +18,38 @@ pub(crate) const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// Most bytes of one path.
 const MAX_PATH: u64 = 16 * 1024;
 
+/// Largest number.
+const MAX_NUMBER: u64 = u64::MAX >> 1;
+
 /// Bytes that are no manifest of this version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("failed to read a manifest: {0}")]
 pub(crate) struct CodecError(&'static str);
 
-/// Writes `manifest`, leaving out the oldest entries where it would be beyond the limit. `None` when even one is.
+/// Writes `manifest`, leaving out the oldest entries where [`decode`] would not read it otherwise. `None` when it
+/// would not read the newest by itself.
 pub(crate) fn encode(manifest: &Manifest) -> Option<Vec<u8>> {
-    (1..=manifest.entries.len().min(MAX_ENTRIES))
+    let readable = manifest.entries.iter().take(MAX_ENTRIES).take_while(|entry| is_readable(entry)).count();
+    (1..=readable)
         .rev()
         .map(|count| Encoder::default().manifest(&manifest.entries[..count]))
         .find(|bytes| bytes.len() <= MAX_BYTES)
+}
+
+/// Whether `entry` is within the limits that it has by itself.
+fn is_readable(entry: &Entry) -> bool {
+    let Absences { names, shared, groups } = &entry.absent;
+    let is_path = |path: &Vec<u8>| path.len() as u64 <= MAX_PATH;
+    let is_group = |group: &Group| {
+        let (Names::AllBut(indices) | Names::Only(indices)) = &group.names;
+        let known = indices.last().is_none_or(|last| (*last as usize) < names.len());
+        is_path(&group.folder) && known && indices.is_sorted_by(|one, next| one < next)
+    };
+    entry.inputs.iter().all(|input| is_path(&input.path) && input.digest.size <= MAX_NUMBER)
+        && entry.present.iter().all(|present| is_path(&present.path))
+        && names.iter().all(is_path)
+        && *shared <= names.len()
+        && groups.iter().all(is_group)
 }
 
 #[derive(Default)]
@@ -288,6 +309,56 @@ mod tests {
         }
         assert!(decode(&[bytes.as_slice(), &[0]].concat()).is_err());
         assert_eq!(decode(&[1]), Err(CodecError("it is of another version")));
+    }
+
+    #[test]
+    fn what_would_not_be_read_is_not_written() {
+        type Change = fn(&mut Entry);
+        let within: [Change; 5] = [
+            |entry| entry.inputs[0].path = vec![b'a'; MAX_PATH as usize],
+            |entry| entry.inputs[0].digest.size = MAX_NUMBER,
+            |entry| entry.absent.shared = 3,
+            |entry| entry.absent.groups[0].names = Names::Only(vec![]),
+            |entry| entry.absent.groups[0].names = Names::AllBut(vec![0, 1, 2]),
+        ];
+        let beyond: [Change; 10] = [
+            |entry| entry.inputs[1].path = vec![b'a'; MAX_PATH as usize + 1],
+            |entry| entry.present[0].path = vec![b'a'; MAX_PATH as usize + 1],
+            |entry| entry.absent.names[2] = vec![b'a'; MAX_PATH as usize + 1],
+            |entry| entry.absent.groups[1].folder = vec![b'a'; MAX_PATH as usize + 1],
+            |entry| entry.inputs[0].digest.size = MAX_NUMBER + 1,
+            |entry| entry.absent.shared = 4,
+            |entry| entry.absent.groups[0].names = Names::Only(vec![3]),
+            |entry| entry.absent.groups[0].names = Names::AllBut(vec![1, 0]),
+            |entry| entry.absent.groups[0].names = Names::AllBut(vec![1, 1]),
+            |entry| {
+                let name = |number: usize| format!("{number:0>16000}").into_bytes();
+                entry.absent.names.extend((0..=MAX_BYTES / 16_000).map(name));
+            },
+        ];
+        let changed = |place: usize, change: &Change| {
+            let mut manifest = small();
+            change(&mut manifest.entries[place]);
+            manifest
+        };
+        for change in &within {
+            let manifest = changed(0, change);
+            assert_eq!(decode(&encode(&manifest).unwrap()), Ok(manifest));
+        }
+        for (number, change) in beyond.iter().enumerate() {
+            assert_eq!(encode(&changed(0, change)), None, "change {number} of the newest");
+            let mut first = small();
+            first.entries.truncate(1);
+            assert_eq!(
+                decode(&encode(&changed(1, change)).unwrap()),
+                Ok(first),
+                "change {number} of the oldest"
+            );
+        }
+        let mut many = small();
+        many.entries = (0..=MAX_ENTRIES).map(|_| many.entries[0].clone()).collect();
+        assert_eq!(decode(&encode(&many).unwrap()).unwrap().entries.len(), MAX_ENTRIES);
+        assert_eq!(encode(&Manifest::default()), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use larder_service::Digest;
 use crate::archive;
 use crate::args::{Family, response};
 use crate::call::Call;
+use crate::code;
 use crate::identity::verbose::Verbose;
 use crate::identity::{Role, linker, loader};
 use crate::link;
@@ -15,6 +16,12 @@ use crate::paths;
 /// `args` with their response files read; `None` when one is refused.
 pub fn expand(args: &[Vec<u8>], read: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> Option<Vec<Vec<u8>>> {
     response::expand(args, read).ok()
+}
+
+/// A C text without its comments, where there is one reading of it.
+#[must_use]
+pub fn without_comments(text: &[u8]) -> Option<Vec<u8>> {
+    code::without_comments(text)
 }
 
 /// Whether `lookup` is taken for a call.

@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use larder_fuzz::{
-    Check, answers, archive, args, depfile, directives, environment, frames, link, manifest, program,
+    Check, answers, archive, args, code, depfile, directives, environment, frames, link, manifest, program,
     records, request, response, study,
 };
 
-const TARGETS: [(&str, Check); 14] = [
+const TARGETS: [(&str, Check); 15] = [
     ("answers", answers::check),
     ("archive", archive::check),
     ("args", args::check),
+    ("code", code::check),
     ("depfile", depfile::check),
     ("directives", directives::check),
     ("environment", environment::check),

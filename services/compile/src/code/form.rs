@@ -4,7 +4,7 @@
 ///
 /// `None` for a text that another reading could take differently: then every byte of it counts. That includes raw
 /// strings, trigraphs, quotes that are not closed on their line, and comments that are continued by a backslash.
-pub(super) fn without_comments(text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn without_comments(text: &[u8]) -> Option<Vec<u8>> {
     let mut code = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((byte, after)) = rest.split_first() {
@@ -81,7 +81,9 @@ fn comment_of(comment: &[u8], code: &mut Vec<u8>, closed: bool) -> Option<()> {
         || comment.contains(&b'\\')
         || comment.windows(2).any(|pair| pair == b"/*" || pair == b"??")
         || comment.windows(4).any(|word| word.eq_ignore_ascii_case(b"fall"));
-    if speaks || comment.contains(&b'\r') {
+    // Without the comment, a backslash before it would end the line.
+    let continued = code.iter().rev().find(|byte| !matches!(byte, b' ' | b'\t')) == Some(&b'\\');
+    if speaks || continued || comment.contains(&b'\r') {
         return None;
     }
     if closed {
@@ -200,6 +202,8 @@ mod tests {
             "a /* b *\\\n/ c",
             "x; /* open",
             "// line \\\nx",
+            "a \\ // x\nb",
+            "a \\ /* x */\nb",
             "/* /* */",
             "/* fall through */",
             "// FALLTHROUGH",

@@ -9,6 +9,8 @@ mod form;
 
 use larder_service::Digest;
 
+pub(crate) use self::form::without_comments;
+
 use crate::args::{Family, Invocation};
 
 /// What a compiler goes by in a text.
@@ -22,7 +24,7 @@ pub(crate) struct Code {
 
 /// Reads `text` as a compiler would.
 pub(crate) fn read(text: &[u8]) -> Code {
-    let digest = form::without_comments(text).map(|code| Digest::of(&code));
+    let digest = without_comments(text).map(|code| Digest::of(&code));
     Code { digest, embeds: memchr::memmem::find(text, b"embed").is_some() && has_embed(text) }
 }
 

@@ -62,6 +62,11 @@ fn trim(code: &mut Vec<u8>) {
     }
 }
 
+/// What may stand between a backslash and the end of the line that it joins to the next.
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | 0x0b | 0x0c)
+}
+
 /// Whether a backslash before `after` ends its line, white space between or not.
 fn continues(after: &[u8]) -> bool {
     continued(after).is_some()
@@ -69,7 +74,7 @@ fn continues(after: &[u8]) -> bool {
 
 /// The white space and line end behind a backslash, and what follows.
 fn continued(after: &[u8]) -> Option<(&[u8], &[u8])> {
-    let blank = after.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | 0x0b | 0x0c)).count();
+    let blank = after.iter().take_while(|byte| is_blank(**byte) || **byte == b'\r').count();
     (after.get(blank) == Some(&b'\n')).then(|| after.split_at(blank + 1))
 }
 
@@ -82,7 +87,7 @@ fn comment_of(comment: &[u8], code: &mut Vec<u8>, closed: bool) -> Option<()> {
         || comment.windows(2).any(|pair| pair == b"/*" || pair == b"??")
         || comment.windows(4).any(|word| word.eq_ignore_ascii_case(b"fall"));
     // Without the comment, a backslash before it would end the line.
-    let continued = code.iter().rev().find(|byte| !matches!(byte, b' ' | b'\t')) == Some(&b'\\');
+    let continued = code.iter().rev().find(|byte| !is_blank(**byte)) == Some(&b'\\');
     if speaks || continued || comment.contains(&b'\r') {
         return None;
     }

@@ -36,6 +36,7 @@ const NAMES: &[&str] = &[
     "HOME",
     "LANG",
     "LANGUAGE",
+    "LARDER_PORTABLE",
     "LDEMULATION",
     "LIBRARY_PATH",
     "LOCPATH",

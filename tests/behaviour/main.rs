@@ -12,6 +12,7 @@ mod first_client;
 mod full_disk;
 mod lifecycle;
 mod page;
+mod portable;
 mod projects;
 mod provoked;
 mod registration;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{alive, processes_of, wait_until};
 
 /// Variables of the caller's environment that must not reach a test.
-const FOREIGN: [&str; 14] = [
+const FOREIGN: [&str; 15] = [
     "CC",
     "CFLAGS",
     "CPATH",
@@ -19,6 +19,7 @@ const FOREIGN: [&str; 14] = [
     "LARDER_BROKER",
     "LARDER_IDLE_SECONDS",
     "LARDER_LOG",
+    "LARDER_PORTABLE",
     "LARDER_SIZE_LIMIT",
     "MAKEFLAGS",
     "RUNNING_PROCESS_DISABLE",

@@ -29,6 +29,8 @@ pub(crate) struct Call {
     /// Without `argv[0]`.
     pub(crate) args: Vec<Vec<u8>>,
     pub(crate) env: Environment,
+    /// Value of `LARDER_PORTABLE`, which is none of the tool's variables.
+    pub(crate) portable: Vec<u8>,
     pub(crate) stderr_terminal: bool,
     pub(crate) terminal_columns: u32,
     /// Mount namespace, root device, root inode; 0 where unknown.
@@ -57,12 +59,15 @@ impl Call {
         {
             return Err(CallError("an argument, variable or path cannot be one"));
         }
+        let mut env = Environment::new(lookup.env);
+        let portable = env.take("LARDER_PORTABLE").unwrap_or_default();
         Ok(Self {
             cwd: paths::as_path(&lookup.cwd).to_owned(),
             tool: paths::as_path(&lookup.tool).to_owned(),
             tool_name: lookup.tool_name,
             args: lookup.args,
-            env: Environment::new(lookup.env),
+            env,
+            portable,
             stderr_terminal: lookup.stderr_terminal,
             terminal_columns: lookup.terminal_columns,
             filesystem_view: (lookup.mount_namespace, lookup.root_device, lookup.root_inode),

@@ -151,8 +151,16 @@ fn options(then: &[Vec<u8>], now: &[Vec<u8>]) -> (Vec<String>, Vec<String>) {
 fn variables(then: &Call, now: &Call) -> Vec<String> {
     let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
     let differs = |name: &str| then.env.get(name) != now.env.get(name);
-    let mut names: Vec<String> =
-        then.env.in_key().chain(now.env.in_key()).map(text).filter(|name| differs(name)).collect();
+    let mut names: Vec<String> = then
+        .env
+        .in_key()
+        .chain(now.env.in_key())
+        .map(|(name, _)| text(name))
+        .filter(|name| differs(name))
+        .collect();
+    if then.portable != now.portable {
+        names.push("LARDER_PORTABLE".to_owned());
+    }
     names.sort();
     names.dedup();
     names

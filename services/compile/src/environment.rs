@@ -59,8 +59,16 @@ impl Environment {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&[u8]> {
-        let place = self.0.binary_search_by(|(known, _)| known.as_slice().cmp(name.as_bytes())).ok()?;
-        Some(&self.0[place].1)
+        Some(&self.0[self.place(name.as_bytes())?].1)
+    }
+
+    /// Removes the variable `name`, and returns what it was.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Vec<u8>> {
+        Some(self.0.remove(self.place(name.as_bytes())?).1)
+    }
+
+    fn place(&self, name: &[u8]) -> Option<usize> {
+        self.0.binary_search_by(|(known, _)| known.as_slice().cmp(name)).ok()
     }
 
     /// All of them, for a probe that must see what the caller's tool sees.
@@ -98,13 +106,13 @@ impl Environment {
         }
     }
 
-    /// Names of those that can be part of a key.
-    pub(crate) fn in_key(&self) -> impl Iterator<Item = &[u8]> {
+    /// Those that can be part of a key.
+    pub(crate) fn in_key(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let never = |name: &[u8]| {
             IDENTITY_ONLY.iter().chain(TEMPORARY).chain(TERMINAL).any(|known| known.as_bytes() == name)
                 || name == b"PWD"
         };
-        self.iter().map(|(name, _)| name).filter(move |name| !never(name))
+        self.iter().filter(move |(name, _)| !never(name))
     }
 
     /// Adds what can change a compiler's answers about itself.

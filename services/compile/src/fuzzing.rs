@@ -1,5 +1,7 @@
 //! What fuzz targets need to reach and nobody else may.
 
+use std::path::Path;
+
 use larder_proto::v1::Lookup;
 use larder_service::Digest;
 
@@ -12,6 +14,7 @@ use crate::identity::{Role, linker, loader};
 use crate::link;
 use crate::manifest::{self, codec};
 use crate::paths;
+use crate::portable::{Root, list};
 
 /// `args` with their response files read; `None` when one is refused.
 pub fn expand(args: &[Vec<u8>], read: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> Option<Vec<Vec<u8>>> {
@@ -28,6 +31,14 @@ pub fn without_comments(text: &[u8]) -> Option<Vec<u8>> {
 #[must_use]
 pub fn is_a_call(lookup: Lookup) -> bool {
     Call::new(lookup).is_ok()
+}
+
+/// What becomes of the dependency file `text` of a tree whose root is `/w`, kept for others and written there again.
+/// `None` where it is not kept.
+#[must_use]
+pub fn kept_for_other_trees(family: Family, text: &[u8]) -> Option<Vec<u8>> {
+    let root = Root::of(b"/w", Path::new("/w"))?;
+    list::put_in(family, &root, &list::taken_out(family, &root, text)?)
 }
 
 /// A manifest.

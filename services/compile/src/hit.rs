@@ -8,6 +8,7 @@ use larder_service::Reason;
 use crate::archive::ARCHIVE;
 use crate::args::Refusal;
 use crate::lookup::{Known, Work};
+use crate::portable::list;
 use crate::record::bare;
 use crate::state::Core;
 
@@ -37,7 +38,17 @@ impl Core {
                 style: style.into(),
                 ..Default::default()
             };
-            if output.digest.size <= MAX_INLINE {
+            let list = match work {
+                Work::Compile(prepared) if output.name == DEPFILE => {
+                    prepared.shared_root().map(|root| (prepared.driver.dialect.family, root))
+                }
+                _ => None,
+            };
+            if let Some((family, root)) = list {
+                let stored = self.store.read_blob(&output.digest, list::MAX_BYTES).map_err(failed)?;
+                file.inline = list::put_in(family, root, &stored.ok_or_else(gone)?).ok_or_else(gone)?;
+                file.size = file.inline.len() as u64;
+            } else if output.digest.size <= MAX_INLINE {
                 let content = self.store.read_blob(&output.digest, MAX_INLINE).map_err(failed)?;
                 file.inline = content.ok_or_else(gone)?;
             } else {

@@ -8,6 +8,7 @@ use crate::call::Call;
 use crate::environment::Shown;
 use crate::manifest::Entry;
 use crate::paths;
+use crate::portable::Portable;
 
 /// Changes whenever what a key means changes, so that no older result is found again.
 const FORMAT: &[u8] = &[3];
@@ -23,11 +24,19 @@ pub(crate) struct Parts<'a> {
     pub(crate) call: &'a Call,
     pub(crate) arguments: &'a Arguments,
     pub(crate) invocation: &'a Invocation,
+    /// The tool is to map the root of the caller's working tree.
+    pub(crate) portable: Option<&'a Portable>,
 }
 
 /// The call without the source's content: equal for two versions of one source.
 pub(crate) fn without_content(parts: Parts<'_>) -> Hasher {
-    let Parts { call, invocation, .. } = parts;
+    let Parts { call, invocation, portable, .. } = parts;
+    let place = |spelled: &[u8]| portable.map_or_else(|| spelled.to_vec(), |portable| portable.path(spelled));
+    let places = |list: &[Vec<u8>]| list.iter().map(|spelled| place(spelled)).collect();
+    let key_args = match portable {
+        Some(portable) => portable.options(parts.family, &invocation.key_args),
+        None => invocation.key_args.clone(),
+    };
     let mut hasher = Hasher::key("compile");
     hasher.field("format", FORMAT);
     hasher.field("driver", &parts.driver.0);
@@ -35,14 +44,14 @@ pub(crate) fn without_content(parts: Parts<'_>) -> Hasher {
     hasher.field("family", family(parts.family));
     hasher.field("language", language(invocation.language).as_bytes());
     let lists = [
-        ("argument", &invocation.key_args),
-        ("folder", &invocation.search.folders),
-        ("forced", &invocation.search.forced),
-        ("probe", &invocation.search.probe_args),
+        ("argument", key_args),
+        ("folder", places(&invocation.search.folders)),
+        ("forced", places(&invocation.search.forced)),
+        ("probe", invocation.search.probe_args.clone()),
     ];
     for (name, list) in lists {
         for value in list {
-            hasher.field(name, value);
+            hasher.field(name, &value);
         }
     }
     if invocation.shows_command_line && parts.arguments.stand_in_files() {
@@ -50,19 +59,26 @@ pub(crate) fn without_content(parts: Parts<'_>) -> Hasher {
             hasher.field("given", arg);
         }
     }
-    hasher.field("source", &invocation.source);
+    if let Some(portable) = portable {
+        // Never those of a build without a map; where other trees may not have it, those of this one alone.
+        hasher.field("portable", portable.shared_root().map_or(portable.root.bytes(), |_| b""));
+    }
+    hasher.field("source", &place(&invocation.source));
     if invocation.depfile.is_some() || !invocation.side.is_empty() {
         // The dependency file names the object, and the object names what stands beside it.
-        hasher.field("object", &invocation.object);
+        hasher.field("object", &place(&invocation.object));
     }
     if let Some(depfile) = &invocation.depfile {
-        hasher.field("depfile", &depfile.path);
+        hasher.field("depfile", &place(&depfile.path));
         hasher.field("system", &[u8::from(depfile.system_headers)]);
     }
-    let shown = Shown { cwd: invocation.shows_cwd, terminal: call.stderr_terminal };
+    let shown = Shown { cwd: invocation.shows_cwd && portable.is_none(), terminal: call.stderr_terminal };
     call.env.add_to_key(&mut hasher, shown);
-    if shown.cwd {
-        hasher.field("cwd", &paths::into_bytes(call.cwd.clone()));
+    if invocation.shows_cwd {
+        hasher.field("cwd", &place(&paths::into_bytes(call.cwd.clone())));
+    }
+    if let Some(pwd) = call.env.get("PWD").filter(|_| invocation.shows_cwd && portable.is_some()) {
+        hasher.field("pwd", &place(pwd));
     }
     if shown.terminal {
         hasher.field("columns", &call.terminal_columns.to_le_bytes());
@@ -155,7 +171,8 @@ mod tests {
     fn key(call: &Call, invocation: &Invocation) -> Key {
         let one = Hasher::key("test").finish_key();
         let arguments = &Arguments::of(call).unwrap();
-        let parts = Parts { driver: one, toolset: one, family: Family::Gcc, call, arguments, invocation };
+        let family = Family::Gcc;
+        let parts = Parts { driver: one, toolset: one, family, call, arguments, invocation, portable: None };
         base(without_content(parts), &Digest::of(b"int x;"), None)
     }
 

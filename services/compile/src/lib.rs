@@ -31,6 +31,7 @@ mod once;
 mod paths;
 mod peers;
 mod places;
+mod portable;
 mod publish;
 mod record;
 mod seen;

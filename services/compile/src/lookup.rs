@@ -20,6 +20,7 @@ use crate::link::Linking;
 use crate::manifest::codec;
 use crate::manifest::validate::{By, Validation};
 use crate::paths;
+use crate::portable::{Portable, Root};
 use crate::record::{Draft, bare};
 use crate::state::Core;
 
@@ -34,10 +35,19 @@ pub(crate) struct Prepared {
     /// Content of the source.
     pub(crate) source: Digest,
     pub(crate) base: Key,
+    /// It is to be the same in every working tree.
+    pub(crate) portable: Option<Portable>,
     /// Texts may be compared without their comments.
     pub(crate) by_code: bool,
     /// The call whatever its source holds.
     pub(crate) seen: Key,
+}
+
+impl Prepared {
+    /// The root that what is stored must not depend on.
+    pub(crate) fn shared_root(&self) -> Option<&Root> {
+        self.portable.as_ref().and_then(Portable::shared_root)
+    }
 }
 
 /// A call that can be cached.
@@ -160,6 +170,7 @@ impl Core {
         } else {
             (files::fingerprint(&self.fingerprints, &path)?.digest, None)
         };
+        let portable = Portable::of(call, driver.dialect.family, &arguments, &invocation, &toolset.folders);
         let parts = Parts {
             driver: driver.key,
             toolset: toolset.key,
@@ -167,6 +178,7 @@ impl Core {
             call,
             arguments: &arguments,
             invocation: &invocation,
+            portable: portable.as_ref(),
         };
         let without_content = key::without_content(parts);
         let mut seen = without_content.clone();
@@ -174,7 +186,7 @@ impl Core {
         let base = key::base(without_content, &source, code.as_ref());
         let seen = seen.finish_key();
         let (call, arguments) = (Arc::clone(call), Arc::new(arguments));
-        Ok(Prepared { call, driver, arguments, invocation, toolset, source, base, by_code, seen })
+        Ok(Prepared { call, driver, arguments, invocation, toolset, source, base, portable, by_code, seen })
     }
 
     /// Runs what may take long on a thread that may block.
@@ -210,15 +222,16 @@ impl Core {
     pub(crate) fn find(&self, work: &Work, connection: ConnectionId) -> Result<Found, Refusal> {
         match work {
             Work::Compile(prepared) => {
-                let found =
-                    self.find_by_manifest(&prepared.base, &prepared.call.cwd, prepared.by_code, connection)?;
+                let (cwd, root) = (prepared.call.cwd.as_path(), prepared.shared_root());
+                let found = self.find_by_manifest(&prepared.base, cwd, root, prepared.by_code, connection)?;
                 if matches!(found, Sought::Known(_)) {
                     self.seen.remember(prepared.seen, prepared.source);
                 }
                 Ok(found.or_else(|| self.never_seen(prepared)))
             }
             Work::Link(linking) => {
-                let found = self.find_by_manifest(&linking.base, &linking.call.cwd, false, connection)?;
+                let found =
+                    self.find_by_manifest(&linking.base, &linking.call.cwd, None, false, connection)?;
                 Ok(found.or_else(|| self.earlier.never_linked(linking)))
             }
             Work::Archive(filing) => {
@@ -249,6 +262,7 @@ impl Core {
         &self,
         base: &Key,
         cwd: &Path,
+        root: Option<&Root>,
         by_code: bool,
         connection: ConnectionId,
     ) -> Result<Sought, Refusal> {
@@ -262,6 +276,7 @@ impl Core {
         };
         let mut validation = Validation {
             cwd,
+            root,
             fingerprints: &self.fingerprints,
             absence: &self.absence,
             codes: &self.codes,

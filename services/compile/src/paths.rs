@@ -44,6 +44,11 @@ pub(crate) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
     spelled
 }
 
+/// Whether `folder` is relative and leads upwards.
+pub(crate) fn climbs(folder: &[u8]) -> bool {
+    !folder.starts_with(b"/") && folder.split(|byte| *byte == b'/').any(|step| step == b"..")
+}
+
 /// For people: what is not UTF-8 is replaced.
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()

@@ -56,8 +56,8 @@ pub(crate) struct Asked {
 }
 
 impl Places<'_> {
-    /// What was present and tested, and what was absent, of what is `asked` for.
-    pub(crate) fn look(&self, mut asked: Asked) -> Result<(Vec<Present>, Absences), Refusal> {
+    /// What was found, and what was absent, of what is `asked` for.
+    pub(crate) fn look(&self, mut asked: Asked) -> Result<(Found, Absences), Refusal> {
         let folders = self.folders;
         // In a search folder the shared names are looked for anyhow.
         for folder in folders {
@@ -69,7 +69,7 @@ impl Places<'_> {
         if folders.len().saturating_mul(asked.shared.len()).saturating_add(local) > MAX_PLACES {
             return Err(about(Reason::IncludeComputed, b"too many names in too many folders"));
         }
-        let mut look = Look { places: self, present: Vec::new() };
+        let mut look = Look { places: self, found: Found::default() };
         let mut absent = Absences::default();
         let mut indices: HashMap<(Vec<u8>, Vec<u8>), u32> = HashMap::new();
         let mut index = |absent: &mut Absences, name: &(Vec<u8>, Vec<u8>)| {
@@ -100,7 +100,7 @@ impl Places<'_> {
                 absent.groups.push(Group { folder, names: Names::Only(names) });
             }
         }
-        Ok((look.present, absent))
+        Ok((look.found, absent))
     }
 
     fn node(&self, spelled: &[u8]) -> Result<Node, Refusal> {
@@ -141,9 +141,18 @@ fn key(name: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     possible.then(|| (folder.to_vec(), last.to_vec()))
 }
 
+/// What existed of what was asked for.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// What mattered though it was not read.
+    pub(crate) present: Vec<Present>,
+    /// Other names, leading from the working folder, of files that were read by their real paths.
+    pub(crate) other_names: Vec<(Vec<u8>, PathBuf)>,
+}
+
 struct Look<'a> {
     places: &'a Places<'a>,
-    present: Vec<Present>,
+    found: Found,
 }
 
 impl Look<'_> {
@@ -184,6 +193,13 @@ impl Look<'_> {
         if self.places.inputs.contains(path.as_path()) {
             return Ok(());
         }
+        if !spelled.starts_with(b"/")
+            && let Ok(real) = path.canonicalize()
+            && self.places.inputs.contains(real.as_path())
+        {
+            self.found.other_names.push((spelled.to_vec(), real));
+            return Ok(());
+        }
         match files::node(self.places.fingerprints, &path)? {
             Node::File(stamp) if files::young(&stamp, self.places.started) => {
                 Err(about(Reason::InputsChangedMeanwhile, spelled))
@@ -193,12 +209,12 @@ impl Look<'_> {
             }
             Node::File(_) if !tested => Ok(()),
             Node::File(_) => {
-                self.present.push(Present { path: spelled.to_vec(), folder: false });
+                self.found.present.push(Present { path: spelled.to_vec(), folder: false });
                 Ok(())
             }
             // The search passes a folder by, and would not pass by a file of that name.
             Node::Folder(_) => {
-                self.present.push(Present { path: spelled.to_vec(), folder: true });
+                self.found.present.push(Present { path: spelled.to_vec(), folder: true });
                 Ok(())
             }
             // A link that leads nowhere now may lead to a header later.

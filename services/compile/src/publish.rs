@@ -22,6 +22,7 @@ use crate::manifest::{Entry, Input, Manifest, codec};
 use crate::once::Once;
 use crate::paths;
 use crate::places::Places;
+use crate::portable;
 use crate::record::bare;
 use crate::state::{Compiling, Core, Plan, Planned};
 
@@ -84,6 +85,12 @@ impl Core {
             return Err(bare(Reason::InputsChangedMeanwhile));
         }
         let (mut entry, files) = self.entry(plan, listed, started)?;
+        let root = plan.prepared.shared_root();
+        if let Some(root) = root {
+            root.refuse_traces_in(&plan.prepared, &files, &self.fingerprints)?;
+            root.refuse_named_in(&publish)?;
+            root.take_out_of(&mut entry)?;
+        }
         entry.action = key::action(&plan.prepared.base, &entry);
 
         let failed = |error: StoreError| {
@@ -99,13 +106,21 @@ impl Core {
         for (name, spelled) in written_files {
             let path = paths::resolve(cwd, spelled);
             let written = Written::at(&path, spelled, started)?;
+            if let Some(root) = root {
+                root.refuse_named_at(&path, spelled)?;
+            }
             output(name, self.store.put_file(&path).map_err(failed)?);
             if Written::at(&path, spelled, started)? != written {
                 return Err(inputs::about(Reason::InputsChangedMeanwhile, spelled));
             }
         }
-        if let Some(content) = &depfile {
-            output(DEPFILE, self.store.put_bytes(content).map_err(failed)?);
+        if let (Some(content), Some(list)) = (depfile, &invocation.depfile) {
+            let content = match root {
+                None => content,
+                Some(root) => portable::list::taken_out(plan.prepared.driver.dialect.family, root, &content)
+                    .ok_or_else(|| inputs::about(Reason::NamesTheRoot, &list.path))?,
+            };
+            output(DEPFILE, self.store.put_bytes(&content).map_err(failed)?);
         }
         let bytes = outputs.iter().map(|output| output.digest.size).sum();
         let result = ActionResult {
@@ -200,12 +215,16 @@ impl Core {
             output_folders: &output_folders,
             started,
         };
-        let (present, absent) = places.look(asked)?;
+        let (found, absent) = places.look(asked)?;
         let mut inputs: Vec<Input> = files.iter().map(|file| file.input.clone()).collect();
         if prepared.by_code {
             self.add_codes(&files, &mut inputs);
         }
-        Ok((Entry { inputs, present, absent, action: prepared.base }, files))
+        for (path, real) in found.other_names {
+            let known = files.iter().position(|file| file.path == real).map(|place| inputs[place].clone());
+            inputs.extend(known.map(|input| Input { path, ..input }));
+        }
+        Ok((Entry { inputs, present: found.present, absent, action: prepared.base }, files))
     }
 
     /// Adds to `inputs` what of each text matters. It may have changed since it was read: then nothing is added.

@@ -142,18 +142,25 @@ impl Compile {
         let invocation = Arc::clone(&prepared.invocation);
         let (family, base) = (prepared.driver.dialect.family, prepared.base);
         let mut run = told(why.reason);
+        let added = prepared.portable.as_ref().map(|portable| portable.root.map_option());
         let plan = |lease: u64| {
+            if let Some(option) = &added {
+                run.args = call.args.iter().cloned().chain([option.clone()]).collect();
+            }
             let own = core.list_file(lease);
             let list = own.as_os_str().as_bytes();
             let (list_is_ours, list) = match &invocation.depfile {
                 _ if !invocation.language.is_preprocessed() => (false, PathBuf::new()),
                 Some(depfile) if depfile.system_headers => (false, paths::resolve(&call.cwd, &depfile.path)),
                 None if !invocation.shows_command_line => {
-                    run.args = args::with_dependency_list(&call.args, list);
+                    let given = if run.args.is_empty() { &call.args } else { &run.args };
+                    run.args = args::with_dependency_list(given, list);
                     (true, own)
                 }
                 _ => {
                     run.discovery_args = args::discovery(family, &arguments.all, list);
+                    // `#include __FILE__` asks for another file under a map.
+                    run.discovery_args.extend(added);
                     (true, own)
                 }
             };

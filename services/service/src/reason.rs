@@ -78,6 +78,7 @@ reasons! {
     StreamsTooLarge = "streams_too_large", Uncacheable, "the tool wrote more to its streams than is kept";
     OutputMissing = "output_missing", Uncacheable, "the tool succeeded and an expected output is not there";
     DependenciesUnreadable = "dependencies_unreadable", Uncacheable, "the list of files that the tool read could not be understood";
+    NamesTheRoot = "names_the_root", Uncacheable, "an output or a message names the folder of a portable build";
     OtherFilesystemView = "other_filesystem_view", Uncacheable, "the caller does not see the files that the daemon sees";
 
     StoreFailed = "store_failed", Error, "the store could not be read or written";

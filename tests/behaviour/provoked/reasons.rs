@@ -41,6 +41,7 @@ const OTHERS: &[Reason] = &[
     Reason::SourceFromStdin,
     Reason::EnvironmentUncacheable,
     Reason::CompilerUnknown,
+    Reason::NamesTheRoot,
     Reason::OtherFilesystemView,
     Reason::ArchiveOperationUncacheable,
     Reason::ArchiveNotDeterministic,
@@ -103,6 +104,11 @@ fn where_a_call_comes_from_is_a_reason() {
     let args = ["-c", "x.c"];
     let list = [("DEPENDENCIES_OUTPUT", "x.d")];
     bench.call_with(&list, &args, Reason::EnvironmentUncacheable.id());
+    bench.write("warns.c", "void f(void) { int unused; }\n");
+    let (root, warns) = (bench.path("."), bench.path("warns.c"));
+    let (root, warns) = (root.display().to_string(), warns.display().to_string());
+    let root = root.trim_end_matches("/.");
+    bench.call_with(&[("LARDER_PORTABLE", root)], &["-Wall", "-c", &warns], Reason::NamesTheRoot.id());
     bench.write("script", "#!/bin/sh\nexec gcc \"$@\"\n");
     bench.set_mode("script", 0o755);
     same_as_alone(&bench.sandbox, &["./script", "-c", "x.c"]);

@@ -4,6 +4,7 @@ use super::{Bench, with_each_driver};
 
 with_each_driver! {
     every_spelling_is_the_one_that_shows
+    a_system_folder_near_by_is_each_callers_own
 }
 
 const TEXT: &str =
@@ -76,4 +77,37 @@ fn spellings_of_the_working_folder(bench: &Bench) {
             command
         });
     }
+}
+
+/// GCC spells system headers by their real paths where those are shorter.
+fn a_system_folder_near_by_is_each_callers_own(bench: &Bench) {
+    let folders = ["1/here/and/further/down", "2/here/and/further/down"];
+    let compile = |folder: &str, options: &[&str], reason: &str| {
+        let args = [options, &["-MD", "-c", bench.source, "-o", "x.o"]].concat();
+        bench.call_as(&args, reason, |mut command| {
+            command.current_dir(bench.path(folder)).env("PWD", bench.path(folder));
+            command
+        });
+    };
+    for (folder, tree) in folders.into_iter().zip(["1", "2"]) {
+        bench.write(&format!("{folder}/{}", bench.source), "#include <where.h>\nint where = WHERE;\n");
+        bench.write(&format!("{tree}/sys/where.h"), "#define WHERE 1\n");
+        bench.write(&format!("{tree}/s/where.h"), "#define WHERE 1\n");
+        bench.link(
+            bench.path(tree).join("s"),
+            &format!("{folder}/a_long_name_for_a_link_to_a_short_folder_near_by"),
+        );
+    }
+    let climbing = ["-isystem", "../../../../sys/../sys/../sys/../sys/../sys"];
+    compile(folders[0], &climbing, "first_seen");
+    compile(folders[1], &climbing, bench.by_family("first_seen", "direct_hit"));
+    bench.write("2/sys/where.h", "#define WHERE 2\n");
+    compile(folders[1], &climbing, "input_changed");
+    compile(folders[0], &climbing, "direct_hit");
+    // By a link.
+    bench.write("2/s/where.h", "#define WHERE 2\n");
+    let by_link = ["-isystem", "a_long_name_for_a_link_to_a_short_folder_near_by"];
+    compile(folders[0], &by_link, "first_seen");
+    compile(folders[1], &by_link, "input_changed");
+    compile(folders[0], &by_link, "direct_hit");
 }

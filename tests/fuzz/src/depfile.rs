@@ -2,11 +2,18 @@
 
 use std::collections::HashSet;
 
+use larder_compile::args::Family;
 use larder_compile::depfile::prerequisites;
+use larder_compile::fuzzing::kept_for_other_trees;
 
 /// A file is understood as it was meant, or refused.
 pub fn check(bytes: &[u8]) {
     for text in [bytes.to_vec(), [b"x.o: ", bytes, b"\n"].concat()] {
+        for family in [Family::Gcc, Family::Clang] {
+            if let Some(again) = kept_for_other_trees(family, &text) {
+                assert_eq!(again, text, "another tree's list comes back as another one");
+            }
+        }
         let Ok(names) = prerequisites(&text) else { continue };
         assert!(names.iter().all(|name| !name.is_empty() && !name.contains(&b'\n')), "no name: {names:?}");
         assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len(), "a name stands twice: {names:?}");

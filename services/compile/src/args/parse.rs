@@ -5,6 +5,7 @@ use larder_service::Reason;
 use super::table::Use;
 use super::words::{What, Word, words};
 use super::{Depfile, Dialect, Family, Invocation, Language, Refusal, Search, Side};
+use crate::paths;
 
 /// Takes a call apart. `args` are without `argv[0]`.
 ///
@@ -40,6 +41,8 @@ struct Draft {
     shaped: Option<Refusal>,
     key_args: Vec<Vec<u8>>,
     shows_cwd: bool,
+    /// A folder of system headers is spelled by way of the working folder's own.
+    climbs: bool,
     shows_command_line: bool,
     search: Search,
 }
@@ -119,6 +122,8 @@ impl Draft {
                 if value.is_empty() || elsewhere || is_listed_otherwise(value) {
                     return Err(twice());
                 }
+                let system = word.args[0].starts_with(b"-isystem") || word.args[0].starts_with(b"-idirafter");
+                self.climbs |= system && paths::climbs(value);
                 self.search.folders.push(value.to_vec());
             }
             Use::Forced => {
@@ -206,7 +211,8 @@ impl Draft {
             depfile,
             side,
             key_args: self.key_args,
-            shows_cwd: self.shows_cwd,
+            // GCC spells a system header by its real path where that is shorter.
+            shows_cwd: self.shows_cwd || self.climbs && dialect.family == Family::Gcc,
             shows_command_line: self.shows_command_line,
             search: self.search,
         })

@@ -170,6 +170,15 @@ impl<'a> Cursor<'_, 'a> {
         &rest[..length]
     }
 
+    /// Takes a number that could be a line's.
+    pub(super) fn take_number(&mut self) -> bool {
+        const MOST_DIGITS: usize = 10;
+        let rest = self.rest();
+        let digits = rest.iter().take(MOST_DIGITS + 1).take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += digits;
+        (1..=MOST_DIGITS).contains(&digits) && !self.next().is_some_and(is_word)
+    }
+
     /// Takes `word` when it stands here.
     pub(super) fn take_this_word(&mut self, word: &[u8]) -> bool {
         let rest = self.rest();

@@ -40,6 +40,8 @@ pub struct Directives {
     pub once: bool,
     /// `#import` occurs: what it names is read once, too.
     pub imports: bool,
+    /// A directive gives lines the name of a file that may be in any folder: `#line 1 "/…"`, `#line MACRO`.
+    pub names_a_file: bool,
     /// `.incbin`, `.include` or `.mri` occurs, as assembly can have it.
     pub assembler_input: bool,
 }
@@ -181,7 +183,12 @@ fn reads_a_file(text: &[u8], at: usize) -> bool {
 fn directive(mut cursor: Cursor<'_, '_>, found: &mut Found) {
     const INCLUDES: [&[u8]; 4] = [b"include", b"include_next", b"import", b"embed"];
     cursor.skip_blank();
-    let Some(word) = INCLUDES.iter().find(|word| cursor.take_this_word(word)) else { return };
+    let Some(word) = INCLUDES.iter().find(|word| cursor.take_this_word(word)) else {
+        let is_line = cursor.take_this_word(b"line");
+        found.told.names_a_file |=
+            (is_line || cursor.next().is_some_and(|byte| byte.is_ascii_digit())) && names_a_file(cursor);
+        return;
+    };
     found.told.imports |= *word == b"import";
     cursor.skip_blank();
     match cursor.take_name() {
@@ -192,6 +199,22 @@ fn directive(mut cursor: Cursor<'_, '_>, found: &mut Found) {
         Some(Name::Quoted(name)) => found.quoted.add(name),
         Some(Name::Bracketed(name)) => found.bracketed.add(name),
         None => found.told.computed_include = true,
+    }
+}
+
+/// Whether what follows a `#line` is more than a number, with or without the name of a file in a folder near by.
+fn names_a_file(mut cursor: Cursor<'_, '_>) -> bool {
+    cursor.skip_blank();
+    if !cursor.take_number() {
+        return true;
+    }
+    cursor.skip_blank();
+    match cursor.next() {
+        None | Some(b'\n' | b'\r') => false,
+        _ => !matches!(
+            cursor.take_name(),
+            Some(Name::Quoted(name)) if !name.starts_with(b"/") && !name.contains(&b'\\')
+        ),
     }
 }
 

@@ -296,3 +296,22 @@ fn what_is_read_once_is_seen() {
     assert!(!scan(b"#pragma oncemore\nint at_once;\n").once);
     assert!(scan(b"#import \"a.h\"\n").imports && !scan(b"#include \"import\"\n").imports);
 }
+
+#[test]
+fn a_line_directive_that_may_name_any_folder_is_seen() {
+    for text in [
+        "#line 7 \"/w/x.y\"\n",
+        "# 7 \"/w/x.y\" 2\n",
+        "#line 7 \"\\057w\"\n",
+        "#line 7 NAME\n",
+        "# line NUMBER\n",
+        "%:li\\\nne /**/ 7 \"/w\"\n",
+    ] {
+        assert!(scan(text.as_bytes()).names_a_file, "{text:?}");
+    }
+    for text in
+        ["#line 7\n", "#line 7 \"x.y\"\n", "# 7 \"../x.y\" 1\n", "#define line 7 \"/w\"\n", "\"/w\"\n"]
+    {
+        assert!(!scan(text.as_bytes()).names_a_file, "{text:?}");
+    }
+}

@@ -177,9 +177,9 @@ impl Core {
             output_folders: std::slice::from_ref(&output_folder),
             started,
         };
-        let (present, absent) = places.look(asked(joining, parts))?;
+        let (found, absent) = places.look(asked(joining, parts))?;
         let inputs = parts.iter().map(|part| part.input.clone()).collect();
-        Ok(Entry { inputs, present, absent, action: linking.base })
+        Ok(Entry { inputs, present: found.present, absent, action: linking.base })
     }
 }
 

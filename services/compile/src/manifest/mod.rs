@@ -14,7 +14,8 @@ pub(crate) struct Manifest {
     pub(crate) entries: Vec<Entry>,
 }
 
-/// One input set. All paths are spelled as the tool spells them; relative ones start at the caller's folder.
+/// One input set. All paths are spelled as the tool spells them; relative ones start at the caller's folder, and where
+/// working trees share it, a mark stands for the root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// Files that were read.

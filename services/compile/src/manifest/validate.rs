@@ -12,11 +12,14 @@ use crate::args::Refusal;
 use crate::code::Code;
 use crate::files::{self, Node};
 use crate::paths;
+use crate::portable::{Root, place};
 use crate::texts::Texts;
 
 /// Validation of the entries of one manifest: a file that several of them name is looked at once.
 pub(crate) struct Validation<'a> {
     pub(crate) cwd: &'a Path,
+    /// Stands where paths have a mark.
+    pub(crate) root: Option<&'a Root>,
     pub(crate) fingerprints: &'a Fingerprints,
     pub(crate) absence: &'a Absence,
     pub(crate) codes: &'a Texts<Code>,
@@ -39,16 +42,15 @@ impl Validation<'_> {
             match self.content(input) {
                 Some(digest) if digest == input.digest => {}
                 Some(_) if by == By::Code && self.is_same_code(input) => {}
-                Some(_) => return Err(broken(Reason::InputChanged, &input.path)),
-                None => return Err(broken(Reason::InputVanished, &input.path)),
+                Some(_) => return Err(self.broken(Reason::InputChanged, &input.path)),
+                None => return Err(self.broken(Reason::InputVanished, &input.path)),
             }
         }
         for present in &entry.present {
-            let node = files::node(self.fingerprints, &paths::resolve(self.cwd, &present.path));
-            match node {
+            match self.node(&present.path) {
                 Ok(Node::File(_)) if !present.folder => {}
                 Ok(Node::Folder(_)) if present.folder => {}
-                _ => return Err(broken(Reason::InputVanished, &present.path)),
+                _ => return Err(self.broken(Reason::InputVanished, &present.path)),
             }
         }
         self.absent(&entry.absent)
@@ -56,7 +58,7 @@ impl Validation<'_> {
 
     /// What the file of `input` holds now.
     pub(crate) fn content(&mut self, input: &Input) -> Option<Digest> {
-        let path = paths::resolve(self.cwd, &input.path);
+        let path = self.place(&input.path)?;
         let look = |path: &PathBuf| self.fingerprints.file(path).ok().map(|fingerprint| fingerprint.digest);
         *self.seen.entry(path).or_insert_with_key(look)
     }
@@ -64,7 +66,7 @@ impl Validation<'_> {
     /// The file of `input` holds what was looked at before, and that is the same but for comments.
     fn is_same_code(&mut self, input: &Input) -> bool {
         let Some(code) = input.code else { return false };
-        let path = paths::resolve(self.cwd, &input.path);
+        let Some(path) = self.place(&input.path) else { return false };
         let Ok((fingerprint, now)) = self.codes.read(self.fingerprints, &path) else { return false };
         now.digest == Some(code) && !now.embeds && Some(fingerprint.digest) == self.content(input)
     }
@@ -72,10 +74,10 @@ impl Validation<'_> {
     fn absent(&self, absent: &Absences) -> Result<(), Refusal> {
         for group in &absent.groups {
             // A search folder that became a file could be one that Clang takes for a map of headers.
-            match files::node(self.fingerprints, &paths::resolve(self.cwd, &group.folder)) {
+            match self.node(&group.folder) {
                 Ok(Node::Absent) => continue,
                 Ok(Node::Folder(_)) => {}
-                _ => return Err(broken(Reason::InputAppeared, &group.folder)),
+                _ => return Err(self.broken(Reason::InputAppeared, &group.folder)),
             }
             let mut indices = absent.of(group).peekable();
             while let Some(first) = indices.next() {
@@ -91,20 +93,32 @@ impl Validation<'_> {
                     indices.next();
                 }
                 let spelled = paths::join(&group.folder, inner);
-                let folder = paths::resolve(self.cwd, &spelled);
+                let appeared = |spelled: &[u8]| self.broken(Reason::InputAppeared, spelled);
+                let folder = self.place(&spelled).ok_or_else(|| appeared(&spelled))?;
                 let found = self
                     .absence
                     .existing(self.fingerprints, &folder, &names)
-                    .map_err(|_| broken(Reason::InputAppeared, &spelled))?;
+                    .map_err(|_| appeared(&spelled))?;
                 if let Some(name) = found.first() {
-                    return Err(broken(Reason::InputAppeared, &paths::join(&spelled, names[*name])));
+                    return Err(appeared(&paths::join(&spelled, names[*name])));
                 }
             }
         }
         Ok(())
     }
-}
 
-fn broken(reason: Reason, path: &[u8]) -> Refusal {
-    Refusal { reason, detail: paths::text(path) }
+    /// Where the path `stored` leads; `None` where it would not be the caller's.
+    fn place(&self, stored: &[u8]) -> Option<PathBuf> {
+        place(self.root, self.cwd, stored)
+    }
+
+    fn node(&self, stored: &[u8]) -> Result<Node, Refusal> {
+        let path = self.place(stored).ok_or_else(|| self.broken(Reason::InputVanished, stored))?;
+        files::node(self.fingerprints, &path)
+    }
+
+    fn broken(&self, reason: Reason, stored: &[u8]) -> Refusal {
+        let spelled = self.root.and_then(|root| root.put_in(stored));
+        Refusal { reason, detail: paths::text(spelled.as_deref().unwrap_or(stored)) }
+    }
 }

@@ -8,6 +8,8 @@
 /// Exact names, in byte order.
 const NAMES: &[&str] = &[
     "AS",
+    "AS_SECURE_LOG_FILE",
+    "BINUTILS_ROOT",
     "CCC_ADD_ARGS",
     "CCC_OVERRIDE_OPTIONS",
     "CLANG_CONFIG_FILE_SYSTEM_DIR",
@@ -15,15 +17,19 @@ const NAMES: &[&str] = &[
     "CLANG_MODULE_CACHE_PATH",
     "CLANG_NO_DEFAULT_CONFIG",
     "CLICOLOR_FORCE",
+    "COLORTERM",
     "COLUMNS",
     "COMPILER_PATH",
     "CPATH",
     "CPLUS_INCLUDE_PATH",
     "C_INCLUDE_PATH",
     "DEPENDENCIES_OUTPUT",
+    "EXPERIMENTAL_SARIF_SOCKET",
     "FORCE_CLANG_DIAGNOSTICS_CRASH",
+    "G++_ROOT",
     "GCC_COLORS",
     "GCC_COMPARE_DEBUG",
+    "GCC_DIAGNOSTICS_LOG",
     "GCC_EXEC_PREFIX",
     "GCC_EXTRA_DIAGNOSTIC_OUTPUT",
     "GCC_ROOT",
@@ -38,8 +44,10 @@ const NAMES: &[&str] = &[
     "LANGUAGE",
     "LARDER_PORTABLE",
     "LDEMULATION",
+    "LIBCTF_DEBUG",
     "LIBRARY_PATH",
     "LOCPATH",
+    "LPATH",
     "NO_COLOR",
     "OBJCPLUS_INCLUDE_PATH",
     "OBJC_INCLUDE_PATH",
@@ -50,8 +58,11 @@ const NAMES: &[&str] = &[
     "SDKROOT",
     "SOURCE_DATE_EPOCH",
     "SUNPRO_DEPENDENCIES",
+    "TBB_VERSION",
     "TEMP",
     "TERM",
+    "TERMINFO",
+    "TERMINFO_DIRS",
     "TERM_URLS",
     "TMP",
     "TMPDIR",
@@ -61,6 +72,7 @@ const NAMES: &[&str] = &[
 
 /// Prefixes: every variable that starts with one of these is carried.
 const PREFIXES: &[&str] = &[
+    "CC_LOG_",
     "CC_PRINT_",
     "CLANG_",
     "COLLECT_",
@@ -71,7 +83,9 @@ const PREFIXES: &[&str] = &[
     "LLD_",
     "LLVM_",
     "MALLOC_",
+    "MIMALLOC_",
     "MOLD_",
+    "mimalloc_",
 ];
 
 /// Suffixes: every variable that ends with one of these is carried.

@@ -40,9 +40,4 @@ impl Arguments {
         })?;
         Ok(Self { all, files })
     }
-
-    /// Whether any of them stands in a file.
-    pub(crate) fn stand_in_files(&self) -> bool {
-        !self.files.is_empty()
-    }
 }

@@ -24,6 +24,7 @@ mod identity;
 mod inputs;
 mod key;
 mod lease;
+mod lines;
 mod link;
 mod lookup;
 mod manifest;

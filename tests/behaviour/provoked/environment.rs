@@ -63,8 +63,19 @@ fn messages_and_lists(bench: &Bench) {
         [("DEPENDENCIES_OUTPUT", "all.d target")],
         [("SUNPRO_DEPENDENCIES", &list)],
         [("CCC_OVERRIDE_OPTIONS", "+-DADDED")],
+        [("CC_LOG_DIAGNOSTICS", "1")],
+        [("CC_PRINT_HEADERS", "1")],
     ] {
         bench.call_with(&env, &args, "environment_uncacheable");
+    }
+    // Clang writes its messages to a file, too.
+    let log = bench.path("messages").display().to_string();
+    let logs = [("CC_LOG_DIAGNOSTICS", "1"), ("CC_LOG_DIAGNOSTICS_FILE", log.as_str())];
+    bench.call_with(&logs, &["-c", bench.source, "-o", "x.o"], "environment_uncacheable");
+    // GCC reads its folders anew from elsewhere.
+    let elsewhere = bench.path("elsewhere").display().to_string();
+    for name in ["GCC_ROOT", "BINUTILS_ROOT", "G++_ROOT", "LPATH"] {
+        bench.call_with(&[(name, elsewhere.as_str())], &args, "first_seen");
     }
     // Where GCC's driver looks for its parts; with nothing there Clang goes on, and so may GCC.
     let nothing = format!("{}/", bench.path("nothing").display());

@@ -37,7 +37,7 @@ const IDENTITY_ONLY: &[&str] = &["HOME", "PATH"];
 const TEMPORARY: &[&str] = &["TEMP", "TMP", "TMPDIR"];
 
 /// What only a terminal on standard error brings into play.
-const TERMINAL: &[&str] = &["COLORTERM", "COLUMNS", "TERM", "TERMINFO", "TERMINFO_DIRS"];
+pub(crate) const TERMINAL: &[&str] = &["COLORTERM", "COLUMNS", "TERM", "TERMINFO", "TERMINFO_DIRS"];
 
 /// What of the caller's situation an action can show.
 #[derive(Clone, Copy, Debug)]

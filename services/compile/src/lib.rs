@@ -40,5 +40,6 @@ mod service;
 mod settle;
 mod state;
 mod texts;
+mod writers;
 
 pub use service::Compile;

@@ -133,6 +133,7 @@ impl Core {
             created_unix_ms: self.context.clock.unix_ms(),
         };
         let action = entry.action;
+        self.writers.refuse_disturbed(publish.lease)?;
         self.put_entry(&plan.prepared.base, entry, &action, &result)?;
         self.seen.remember(plan.prepared.seen, files[0].input.digest);
         if let Err(error) = self.store.evict_if_needed() {

@@ -1,8 +1,9 @@
 //! What a source or header may ask for, found by reading its text: a safe over-approximation, not a preprocessor.
 //!
 //! No conditional is evaluated and no macro expanded; comments and strings are read like code. Reporting too much
-//! costs a needless check or leaves a call uncached; missing something would make a wrong hit. Not seen: the name of a
-//! time macro pasted together from three or more pieces, or from pieces that are macros themselves.
+//! costs a needless check or leaves a call uncached; missing something would make a wrong hit. Not seen: names
+//! pasted together from three or more pieces, or from pieces that are macros themselves; and directives of assembly
+//! that are put together in other ways than [`assembly`] knows.
 
 mod assembly;
 mod logical;
@@ -250,7 +251,8 @@ fn word(whole: &mut Text<'_>, start: usize, end: usize, found: &mut Found) {
             found.told.computed_test = true;
         }
         _ if word.starts_with(b"__") || word.ends_with(b"__") => {
-            found.told.time_macro |= is_time_macro(text, start, end)
+            found.told.time_macro |= is_time_macro(text, start, end);
+            found.told.computed_test |= is_piece_of_a_test(text, start, end);
         }
         _ => {}
     }
@@ -260,16 +262,29 @@ fn word(whole: &mut Text<'_>, start: usize, end: usize, found: &mut Found) {
 /// `##`, or between the brackets of a macro that does so.
 fn is_time_macro(text: &[u8], start: usize, end: usize) -> bool {
     let word = &text[start..end];
-    if TIME_MACROS.contains(&word) {
-        return true;
-    }
-    let piece = word.len() >= SHORTEST_PIECE
-        && TIME_MACROS.iter().any(|name| {
-            word.starts_with(b"__") && name.starts_with(word) || word.ends_with(b"__") && name.ends_with(word)
-        });
+    TIME_MACROS.contains(&word)
+        || word.len() >= SHORTEST_PIECE
+            && TIME_MACROS.iter().any(|name| {
+                word.starts_with(b"__") && name.starts_with(word)
+                    || word.ends_with(b"__") && name.ends_with(word)
+            })
+            && is_pasted(text, start, end)
+}
+
+/// Whether the word at `start..end` may become a test for files where words are pasted together.
+fn is_piece_of_a_test(text: &[u8], start: usize, end: usize) -> bool {
+    const TESTS: [&[u8]; 2] = [b"__has_include_next", b"__has_embed"];
+    // Short of the whole name, and long enough to stand for nothing else.
+    let word = &text[start..end];
+    word.starts_with(b"__has")
+        && TESTS.iter().any(|test| test.starts_with(word))
+        && is_pasted(text, start, end)
+}
+
+fn is_pasted(text: &[u8], start: usize, end: usize) -> bool {
     let before = text[..start].trim_ascii_end().last();
     let after = text[end..].trim_ascii_start().first();
-    piece && (matches!(before, Some(b'(' | b',' | b'#')) || matches!(after, Some(b')' | b',' | b'#')))
+    matches!(before, Some(b'(' | b',' | b'#')) || matches!(after, Some(b')' | b',' | b'#'))
 }
 
 /// Reads the `__has_include` or its like at `start..end`.

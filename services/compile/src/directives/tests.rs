@@ -315,3 +315,18 @@ fn a_line_directive_that_may_name_any_folder_is_seen() {
         assert!(!scan(text.as_bytes()).names_a_file, "{text:?}");
     }
 }
+
+#[test]
+fn a_test_for_files_in_pieces_is_seen() {
+    for text in [
+        "#if PASTE(__has_, include)(\"x.h\")\n#endif\n",
+        "#define HAS(what) __has_ ## what\n",
+        "#define HAS(what) __has_include ## what\n",
+        "#define HAS(x) __has_in##x\n",
+    ] {
+        assert!(scan(text.as_bytes()).computed_test, "{text}");
+    }
+    for text in ["#if defined(__has_feature)\n#endif\n", "f(__hash, __has_builtin(x));\n", "__has_ x;\n"] {
+        assert!(!scan(text.as_bytes()).computed_test, "{text}");
+    }
+}

@@ -5,8 +5,8 @@ use super::logical::{is_blank, is_word};
 /// What reads a file; after `.mri`, GNU's assembler takes its directives without the dot.
 const READS: [&[u8]; 3] = [b"incbin", b"include", b"mri"];
 
-/// Most bytes of one string that are decoded.
-const LONGEST_STRING: usize = 4096;
+/// Most bytes of a string before its first escape that are read.
+const LONGEST_START: usize = 4096;
 
 /// Whether the dot at `at` begins a directive that reads a file, as it can stand in assembly, within a string: not the
 /// member of a structure, which has a name or a bracket before it or an operator behind it.
@@ -60,20 +60,22 @@ pub(super) fn numbers_lines(text: &[u8], at: usize) -> bool {
     number.len() < after.len() && number.first().is_some_and(u8::is_ascii_digit) && !is_of_a_value(text, at)
 }
 
-/// Whether the string around the escape at `at` holds one of those directives once its escapes are read.
-pub(super) fn is_escaped(text: &[u8], at: usize) -> bool {
+/// Whether the string around the escape at `at` holds one of those directives once its escapes are read, and where it
+/// was read to. Up to `from` it was read before.
+pub(super) fn is_escaped(text: &[u8], from: usize, at: usize) -> (bool, usize) {
     let is_numeric = text.get(at + 1).is_some_and(|byte| *byte == b'x' || byte.is_ascii_digit());
-    if !is_numeric {
-        return false;
+    if !is_numeric || at < from {
+        return (false, from);
     }
-    let start = text[..at].iter().rev().take(LONGEST_STRING).position(|byte| matches!(byte, b'"' | b'\n'));
-    let start = start.map_or(at, |length| at - length);
-    let decoded = decoded(&text[start..text.len().min(at + LONGEST_STRING)]);
-    (0..decoded.len()).any(|at| decoded[at] == b'.' && reads_a_file(&decoded, at))
+    let before = &text[from.max(at.saturating_sub(LONGEST_START))..at];
+    let start = before.iter().rev().position(|byte| matches!(byte, b'"' | b'\n')).unwrap_or(before.len());
+    let (decoded, length) = decoded(&text[at - start..]);
+    let mut dots = memchr::memchr_iter(b'.', &decoded);
+    (dots.any(|at| reads_a_file(&decoded, at)), at - start + length)
 }
 
-/// A string up to its end, its escapes that are numbers read.
-fn decoded(string: &[u8]) -> Vec<u8> {
+/// A string up to its end, its escapes that are numbers read, and how long it was.
+fn decoded(string: &[u8]) -> (Vec<u8>, usize) {
     let mut decoded = Vec::new();
     let mut rest = string;
     while let Some((byte, after)) = rest.split_first() {
@@ -91,7 +93,7 @@ fn decoded(string: &[u8]) -> Vec<u8> {
             }
         };
     }
-    decoded
+    (decoded, string.len() - rest.len())
 }
 
 /// Reads a number of at most `most` digits; what follows it.

@@ -138,6 +138,8 @@ fn scan_logical(whole: &mut Text<'_>, found: &mut Found) {
     // Whether so far nothing but white space, or the end of a comment, stands on the line.
     let mut line_is_fresh = true;
     let mut asm = false;
+    // How far strings with escapes were read.
+    let mut read_to = 0;
     while let Some(&byte) = text.get(at) {
         match byte {
             b'\n' | b'\r' => line_is_fresh = true,
@@ -157,7 +159,9 @@ fn scan_logical(whole: &mut Text<'_>, found: &mut Found) {
                 line_is_fresh = false;
             }
             b'\\' => {
-                found.told.assembler_input |= assembly::is_escaped(text, at);
+                let (found_one, end) = assembly::is_escaped(text, read_to, at);
+                found.told.assembler_input |= found_one;
+                read_to = end;
                 line_is_fresh = false;
             }
             b'*' if text.get(at + 1) == Some(&b'/') => {
@@ -244,6 +248,10 @@ fn word(whole: &mut Text<'_>, start: usize, end: usize, found: &mut Found) {
         | b"__has_include_next__"
         | b"__has_embed"
         | b"__has_embed__" => test(whole, start, end, found),
+        b"include" | b"include__" | b"include_next" | b"include_next__" | b"embed" | b"embed__"
+        | b"_include" | b"_include_next" | b"_embed" => {
+            found.told.computed_test |= is_piece_of_a_test(whole, start, end);
+        }
         // As a macro can have it in a `_Pragma`, too.
         b"once" => found.told.once = true,
         // `#pragma GCC dependency` compares the times of files.
@@ -252,7 +260,6 @@ fn word(whole: &mut Text<'_>, start: usize, end: usize, found: &mut Found) {
         }
         _ if word.starts_with(b"__") || word.ends_with(b"__") => {
             found.told.time_macro |= is_time_macro(text, start, end);
-            found.told.computed_test |= is_piece_of_a_test(text, start, end);
         }
         _ => {}
     }
@@ -271,14 +278,13 @@ fn is_time_macro(text: &[u8], start: usize, end: usize) -> bool {
             && is_pasted(text, start, end)
 }
 
-/// Whether the word at `start..end` may become a test for files where words are pasted together.
-fn is_piece_of_a_test(text: &[u8], start: usize, end: usize) -> bool {
-    const TESTS: [&[u8]; 2] = [b"__has_include_next", b"__has_embed"];
-    // Short of the whole name, and long enough to stand for nothing else.
-    let word = &text[start..end];
-    word.starts_with(b"__has")
-        && TESTS.iter().any(|test| test.starts_with(word))
-        && is_pasted(text, start, end)
+/// Whether the word at `start..end`, which could be the end of a test's name, may become one where words are pasted
+/// together: on a directive's line, for only there is a file tested for.
+fn is_piece_of_a_test(whole: &mut Text<'_>, start: usize, end: usize) -> bool {
+    let (before, after) = (whole.bytes[..start].trim_ascii_end(), whole.bytes[end..].trim_ascii_start());
+    let begins = before.ends_with(b"(") || before.ends_with(b",") || before.ends_with(b"##");
+    let ends = after.starts_with(b")") || after.starts_with(b",") || after.starts_with(b"##");
+    (begins && ends || before.ends_with(b"##")) && whole.may_be_in_directive(start)
 }
 
 fn is_pasted(text: &[u8], start: usize, end: usize) -> bool {

@@ -13,6 +13,7 @@ use crate::environment;
 use crate::link::Linking;
 use crate::lookup::{Prepared, Work};
 use crate::paths;
+use crate::rust::{Crate, outputs};
 
 /// Most objects remembered; beyond it all are forgotten, which only makes a miss less well explained.
 const MAX_OBJECTS: usize = 50_000;
@@ -40,6 +41,8 @@ struct Parts {
     used: Key,
     /// The source's name and content; for a link there is none.
     source: Option<(Vec<u8>, Digest)>,
+    /// The crates that a call names, by name and content.
+    crates: Arc<Vec<(Vec<u8>, Digest)>>,
 }
 
 impl Parts {
@@ -58,6 +61,21 @@ impl Parts {
             tool: prepared.driver.key,
             used: prepared.toolset.key,
             source: Some((invocation.source.clone(), prepared.source)),
+            crates: Arc::default(),
+        }
+    }
+
+    fn of_crate(work: &Crate) -> Self {
+        Self {
+            call: Arc::clone(&work.call),
+            options: work.request.key_args.clone(),
+            shows_cwd: true,
+            shown: Vec::new(),
+            outputs: Vec::new(),
+            tool: work.rustc.key,
+            used: work.linker.as_ref().map_or(work.rustc.key, |linker| linker.key),
+            source: Some((work.request.source.clone(), work.source)),
+            crates: Arc::clone(&work.externs),
         }
     }
 
@@ -71,6 +89,7 @@ impl Parts {
             tool: linking.tool.key(),
             used: linking.linker.key,
             source: None,
+            crates: Arc::default(),
         }
     }
 }
@@ -81,6 +100,12 @@ fn object(prepared: &Prepared) -> PathBuf {
 
 fn source(prepared: &Prepared) -> PathBuf {
     paths::resolve(&prepared.call.cwd, &prepared.invocation.source)
+}
+
+/// What tells a crate's calls apart: the place of its outputs, and their names.
+fn made_of(work: &Crate) -> PathBuf {
+    let name = outputs::expected(&work.request).pop().unwrap_or_default();
+    paths::resolve(&work.call.cwd, &work.request.out_dir).join(name)
 }
 
 fn linked(linking: &Linking) -> PathBuf {
@@ -95,6 +120,7 @@ impl Earlier {
                 (vec![source(prepared), object(prepared)], Parts::of_compile(prepared))
             }
             Work::Link(linking) => (vec![linked(linking)], Parts::of_link(linking)),
+            Work::Rust(work) => (vec![made_of(work)], Parts::of_crate(work)),
             Work::Archive(_) => return,
         };
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -116,6 +142,11 @@ impl Earlier {
         Refusal { reason: Reason::FirstSeen, detail }
     }
 
+    /// The same for a crate.
+    pub(crate) fn never_compiled(&self, work: &Crate) -> String {
+        self.described(&[made_of(work)], &Parts::of_crate(work))
+    }
+
     fn described(&self, names: &[PathBuf], now: &Parts) -> String {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let then = names.iter().find_map(|name| known.get(name));
@@ -132,6 +163,12 @@ fn describe(then: &Parts, now: &Parts) -> String {
         named.push("another source".to_owned());
     } else if then.source != now.source {
         named.push("the source's content".to_owned());
+    }
+    for (name, content) in now.crates.iter() {
+        match then.crates.iter().find(|(known, _)| known == name) {
+            Some((_, then)) if then == content => {}
+            _ => named.push(format!("crate {}", paths::text(name))),
+        }
     }
     let (without, with) = options(&then.options, &now.options);
     let variables = variables(then, now);

@@ -62,7 +62,8 @@ impl Writers {
 }
 
 impl Work {
-    /// Where the tool writes. Of an archive it is known from its content whose it is.
+    /// Where the tool writes. Of an archive it is known from its content whose it is, and folders of crates are locked
+    /// by what builds them.
     pub(crate) fn written(&self) -> Vec<PathBuf> {
         match self {
             Self::Compile(prepared) => {
@@ -70,7 +71,7 @@ impl Work {
                 prepared.invocation.outputs().map(|output| paths::resolve(cwd, output)).collect()
             }
             Self::Link(linking) => vec![paths::resolve(&linking.call.cwd, &linking.request.output)],
-            Self::Archive(_) => Vec::new(),
+            Self::Archive(_) | Self::Rust(_) => Vec::new(),
         }
     }
 }

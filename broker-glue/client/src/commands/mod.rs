@@ -2,6 +2,7 @@
 
 mod explain;
 mod render;
+mod rust;
 mod start;
 mod stats;
 mod status;
@@ -26,6 +27,7 @@ As a compiler wrapper (anything that is not a command above is taken for a tool)
   larder gcc -c hello.c -o hello.o
   make CC=\"larder gcc\"
   cmake -DCMAKE_C_COMPILER_LAUNCHER=larder …
+  RUSTC_WRAPPER=larder cargo build
   ln -s $(command -v larder) ~/bin/gcc
 
 RUNNING_PROCESS_DISABLE=1 runs every tool without larder.";
@@ -46,13 +48,18 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show how the latest compile of an object or source ended, and why
+    /// Show how the latest compile of an object or source ended, and why; without one, each miss of the last build
     Explain {
         /// An object or a source, as the compiler was told
-        file: std::path::PathBuf,
+        file: Option<std::path::PathBuf>,
         /// As JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Look at what is cached of Rust
+    Rust {
+        #[command(subcommand)]
+        command: rust::Command,
     },
     /// Show what came from the cache, what did not, and why
     Stats {
@@ -87,7 +94,9 @@ pub fn run() -> ExitCode {
         Command::Start => start::run(),
         Command::Stop { broker } => stop::run(broker),
         Command::Status { json } => status::run(json),
-        Command::Explain { file, json } => explain::run(&file, json),
+        Command::Explain { file: Some(file), json } => explain::run(&file, json),
+        Command::Explain { file: None, json } => explain::last_build(json),
+        Command::Rust { command } => rust::run(&command),
         Command::Stats { json, records } => stats::run(json, records),
     };
     match done {
@@ -118,10 +127,10 @@ mod tests {
 
     #[test]
     fn commands_are_told_from_tools() {
-        for word in ["start", "stop", "status", "stats", "explain"] {
+        for word in ["start", "stop", "status", "stats", "explain", "rust"] {
             assert!(is_command(OsStr::new(word)), "{word}");
         }
-        for word in ["gcc", "cc", "/usr/bin/clang", "starter", ""] {
+        for word in ["gcc", "cc", "/usr/bin/clang", "rustc", "starter", ""] {
             assert!(!is_command(OsStr::new(word)), "{word}");
         }
     }

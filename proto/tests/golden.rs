@@ -71,7 +71,7 @@ fn compile_requests_keep_their_bytes() {
         mount_namespace: 7,
         root_device: 8,
         root_inode: 9,
-        process_group: 0,
+        parent_pid: 0,
     };
     golden("compile_lookup.bin", &compile(Request::Lookup(lookup)));
     let publish = Publish {

@@ -18,7 +18,7 @@ pub(crate) struct Draft {
     cwd: String,
     /// The crate and its version.
     unit: String,
-    /// Process group of the caller: one build, as far as shells can tell.
+    /// Process id of the program that made the call: one build, as far as can be told.
     build: u32,
     /// The daemon's own time so far, microseconds.
     pub(crate) overhead_us: u64,
@@ -28,7 +28,7 @@ impl Draft {
     pub(crate) fn new(call: &Call) -> Self {
         let (source, output) = apparent(&call.args);
         let (tool, cwd) = (call.tool_text(), paths::path_text(&call.cwd));
-        Self { tool, source, output, cwd, build: call.process_group, ..Self::default() }
+        Self { tool, source, output, cwd, build: call.parent_pid, ..Self::default() }
     }
 
     pub(crate) fn parsed(&mut self, invocation: &Invocation) {

@@ -42,6 +42,8 @@ fn control_requests_keep_their_bytes() {
     golden("control_status.bin", &control(Request::Status(StatusRequest {})));
     golden("control_stats.bin", &control(Request::Stats(StatsRequest { records: 100 })));
     golden("control_shutdown.bin", &control(Request::Shutdown(ShutdownRequest { drain_seconds: 5 })));
+    let clear = ClearRequest { service: "compile".into(), dry_run: true };
+    golden("control_clear.bin", &control(Request::Clear(clear)));
 }
 
 #[test]
@@ -51,6 +53,8 @@ fn control_replies_keep_their_bytes() {
     golden("control_reply_status.bin", &control_reply(Reply::Status(Box::new(status()))));
     golden("control_reply_stats.bin", &control_reply(Reply::Stats(stats())));
     golden("control_reply_shutdown.bin", &control_reply(Reply::Shutdown(ShutdownAccepted { pid: 42 })));
+    let cleared = Cleared { records: 1, blobs: 2, bytes: 3, blobs_in_use: 4 };
+    golden("control_reply_cleared.bin", &control_reply(Reply::Cleared(cleared)));
     let no = NotSupported { sentence: "no such request".into(), daemon_speaks: 1 };
     golden("control_reply_not_supported.bin", &control_reply(Reply::NotSupported(no)));
     let failure = Failure { id: "request_malformed".into(), sentence: "it cannot be decoded".into() };

@@ -6,6 +6,7 @@ mod brokers;
 mod build_systems;
 mod commands;
 mod compile_c;
+mod control;
 mod crashes;
 mod explain;
 mod first_client;

@@ -37,12 +37,7 @@ impl Control {
                 sentence: Reason::RequestMalformed.sentence().to_owned(),
             }),
         };
-        ControlReply {
-            protocol: PROTOCOL_VERSION,
-            daemon_version: LARDER_VERSION.to_owned(),
-            reply: Some(reply),
-        }
-        .encode_to_vec()
+        self::reply(reply)
     }
 
     fn reply(&self, request: ControlRequest) -> control_reply::Reply {
@@ -82,13 +77,13 @@ fn not_supported(sentence: String) -> control_reply::Reply {
 
 /// The answer to a request on a lane that nobody serves.
 pub(crate) fn unserved(lane: u32) -> Vec<u8> {
-    let sentence = format!("this daemon serves no lane {lane:#06x}");
-    ControlReply {
-        protocol: PROTOCOL_VERSION,
-        daemon_version: LARDER_VERSION.to_owned(),
-        reply: Some(not_supported(sentence)),
-    }
-    .encode_to_vec()
+    reply(not_supported(format!("this daemon serves no lane {lane:#06x}")))
+}
+
+/// The bytes of a reply on the control lane.
+pub(crate) fn reply(reply: control_reply::Reply) -> Vec<u8> {
+    ControlReply { protocol: PROTOCOL_VERSION, daemon_version: LARDER_VERSION.to_owned(), reply: Some(reply) }
+        .encode_to_vec()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use larder_proto::lane::{self, Lane};
 use larder_service::{Board, Clock, Connection, ConnectionId, NewRecord, Reason};
 use tokio::sync::watch;
 
+use crate::clear;
 use crate::control::Control;
 use crate::lifecycle::Lifecycle;
 use crate::services::Loaded;
@@ -29,7 +30,10 @@ impl Lanes {
     /// Answers one request.
     pub(crate) async fn call(&self, connection: &Connection, lane: Lane, request: &[u8]) -> Vec<u8> {
         if lane == lane::CONTROL {
-            return self.control.answer(request);
+            return match clear::asked(request) {
+                Some(asked) => clear::answer(&asked, self.ready().await).await,
+                None => self.control.answer(request),
+            };
         }
         if self.lifecycle.is_draining() {
             return self.stand_aside(lane, request, Reason::Draining);

@@ -4,6 +4,7 @@
 //! published about the daemon, and the one place where services are put together. Must never: decide anything about
 //! an action; that is the services' business.
 
+mod clear;
 mod connection;
 mod control;
 mod http_ready;

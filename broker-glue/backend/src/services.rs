@@ -9,7 +9,7 @@ use larder_compile::Compile;
 use larder_fingerprint::Fingerprints;
 use larder_glue::folders::Folders;
 use larder_glue::private;
-use larder_proto::v1::StoreStatus;
+use larder_proto::v1::{Cleared, StoreStatus};
 use larder_service::{Context, Reason, Service};
 use larder_store::{Store, StoreConfig};
 
@@ -83,6 +83,16 @@ impl Keeper for Store {
     fn evict(&self) -> anyhow::Result<()> {
         self.evict_if_needed()?;
         Ok(())
+    }
+
+    fn clear(&self, dry_run: bool) -> anyhow::Result<Cleared> {
+        let removed = Self::clear(self, dry_run)?;
+        Ok(Cleared {
+            records: removed.records,
+            blobs: removed.blobs,
+            bytes: removed.bytes,
+            blobs_in_use: removed.blobs_pinned,
+        })
     }
 }
 

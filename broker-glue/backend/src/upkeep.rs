@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_proto::v1::StoreStatus;
+use larder_proto::v1::{Cleared, StoreStatus};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -28,6 +28,12 @@ pub(crate) trait Keeper: Send + Sync + 'static {
     /// # Errors
     /// As [`Self::flush`].
     fn evict(&self) -> anyhow::Result<()>;
+
+    /// Removes everything that no client is using; with `dry_run`, only counts it.
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    fn clear(&self, dry_run: bool) -> anyhow::Result<Cleared>;
 }
 
 const TICK: Duration = Duration::from_secs(1);

@@ -67,7 +67,7 @@ impl Store {
     }
 
     /// Removes `records`, which the catalog lists no longer, from index and memory.
-    fn drop_evicted(&self, mut records: Vec<RecordId>) -> Result<(), StoreError> {
+    pub(crate) fn drop_evicted(&self, mut records: Vec<RecordId>) -> Result<(), StoreError> {
         let _alone = self.records.write().unwrap_or_else(PoisonError::into_inner);
         // Some may have been put again meanwhile.
         records.retain(|id| !self.disk.catalog().has_record(id));

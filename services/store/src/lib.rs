@@ -13,6 +13,7 @@ pub mod fuzzing;
 mod action;
 mod bytes;
 mod catalog;
+mod clear;
 mod content;
 mod disk;
 mod error;
@@ -29,6 +30,7 @@ mod store;
 mod tier;
 
 pub use action::{ActionResult, MAX_OUTPUTS, MAX_STREAM_BYTES, OutputBlob};
+pub use clear::Removed;
 pub use disk::DiskTier;
 pub use error::StoreError;
 pub use evict::Evicted;

@@ -1,8 +1,10 @@
 //! The commands that people type.
 
 mod build;
+mod clear;
 mod explain;
 mod render;
+mod restart;
 mod rust;
 mod start;
 mod stats;
@@ -42,6 +44,17 @@ enum Command {
         /// Stop the broker as well
         #[arg(long)]
         broker: bool,
+    },
+    /// Stop the daemon and start it again
+    Restart,
+    /// Remove what is cached
+    Clear {
+        /// Only of this service, as `larder stats` names it
+        #[arg(long)]
+        service: Option<String>,
+        /// Only say what would be removed
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Show whether the daemon runs, where, and how it is
     Status {
@@ -100,6 +113,8 @@ pub fn run() -> ExitCode {
     let done = match cli.command {
         Command::Start => start::run(),
         Command::Stop { broker } => stop::run(broker),
+        Command::Restart => restart::run(),
+        Command::Clear { service, dry_run } => clear::run(service, dry_run),
         Command::Status { json } => status::run(json),
         Command::Build { command } => build::run(&command),
         Command::Explain { file: Some(file), json } => explain::run(&file, json),
@@ -140,7 +155,7 @@ mod tests {
 
     #[test]
     fn commands_are_told_from_tools() {
-        for word in ["start", "stop", "status", "stats", "explain", "rust", "build"] {
+        for word in ["start", "stop", "restart", "clear", "status", "stats", "explain", "rust", "build"] {
             assert!(is_command(OsStr::new(word)), "{word}");
         }
         for word in ["gcc", "cc", "/usr/bin/clang", "rustc", "starter", ""] {

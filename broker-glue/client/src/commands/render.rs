@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use larder_proto::v1::{Figure, Record, RustArtifacts, Stats, Status};
+use larder_proto::v1::{Cleared, Figure, Record, RustArtifacts, Stats, Status};
 
 pub(super) fn status(status: &Status) -> String {
     let mut lines = vec![
@@ -113,6 +113,21 @@ pub(super) fn missed<'a>(
         let what = if record.unit.is_empty() { &record.source } else { &record.unit };
         let about = if record.detail.is_empty() { String::new() } else { format!(": {}", record.detail) };
         let _ = writeln!(text, "{:<12} {what}: {}{about}", record.outcome, sentence(record));
+    }
+    text
+}
+
+/// What was removed, or would be.
+pub(super) fn cleared(cleared: &Cleared, dry_run: bool) -> String {
+    let verb = if dry_run { "would remove" } else { "removed" };
+    let mut text = format!(
+        "{verb} {} results and manifests and {} blobs, {}\n",
+        cleared.records,
+        cleared.blobs,
+        bytes(cleared.bytes)
+    );
+    if cleared.blobs_in_use > 0 {
+        let _ = writeln!(text, "{} blobs are in use and stay", cleared.blobs_in_use);
     }
     text
 }

@@ -1,0 +1,156 @@
+//! The control lane over a real connection: between versions, with bad input, and with a peer that vanishes.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
+
+use larder_glue::wire::Wire;
+use larder_proto::v1::{
+    ClearRequest, ControlReply, ControlRequest, Ping, ShutdownRequest, StatsRequest, StatusRequest,
+    control_reply, control_request,
+};
+use larder_proto::{PROTOCOL_VERSION, lane};
+use larder_tests::{Sandbox, alive, same_as_alone, wait_until};
+use prost::Message as _;
+use running_process::broker::protocol::{Frame, encode_framed};
+
+const ARGV: [&str; 5] = ["gcc", "-c", "x.c", "-o", "x.o"];
+
+/// Every request of the lane, by its name in the definition.
+fn requests() -> Vec<(&'static str, control_request::Request)> {
+    use control_request::Request;
+    vec![
+        ("ping", Request::Ping(Ping {})),
+        ("status", Request::Status(StatusRequest {})),
+        ("stats", Request::Stats(StatsRequest { records: 1 })),
+        ("shutdown", Request::Shutdown(ShutdownRequest { drain_seconds: 1 })),
+        ("clear", Request::Clear(ClearRequest { service: String::new(), dry_run: true })),
+    ]
+}
+
+fn message(protocol: u32, request: Option<control_request::Request>) -> Vec<u8> {
+    ControlRequest { protocol, client_version: "0.0.1".to_owned(), request }.encode_to_vec()
+}
+
+fn endpoint(sandbox: &Sandbox) -> String {
+    sandbox.status().expect("it runs")["endpoint"].as_str().expect("a path").to_owned()
+}
+
+fn ask(endpoint: &str, bytes: Vec<u8>) -> control_reply::Reply {
+    let stream = UnixStream::connect(endpoint).expect("the daemon listens");
+    let mut wire = Wire::new(stream.into()).expect("our own daemon");
+    let reply = wire.request(lane::CONTROL, bytes).expect("a reply");
+    let reply = ControlReply::decode(reply.as_slice()).expect("a message");
+    assert_eq!(reply.protocol, PROTOCOL_VERSION, "every reply says what the daemon speaks");
+    reply.reply.expect("not empty")
+}
+
+fn is_answer_to(name: &str, reply: &control_reply::Reply) -> bool {
+    use control_reply::Reply;
+    match name {
+        "ping" => matches!(reply, Reply::Pong(_)),
+        "status" => matches!(reply, Reply::Status(_)),
+        "stats" => matches!(reply, Reply::Stats(_)),
+        "shutdown" => matches!(reply, Reply::Shutdown(_)),
+        "clear" => matches!(reply, Reply::Cleared(_)),
+        _ => false,
+    }
+}
+
+#[test]
+fn each_request_of_the_definition_is_tried_here() {
+    let text = include_str!("../../proto/larder/v1/control.proto");
+    let defined: BTreeSet<&str> = text
+        .lines()
+        .skip_while(|line| !line.contains("oneof request"))
+        .skip(1)
+        .take_while(|line| !line.contains('}'))
+        .filter_map(|line| line.split_whitespace().nth(1))
+        .collect();
+    let tried: BTreeSet<&str> = requests().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(tried, defined);
+}
+
+#[test]
+fn each_request_is_answered_and_of_a_neighbouring_version_status_and_shutdown() {
+    for protocol in [PROTOCOL_VERSION, PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1] {
+        let sandbox = Sandbox::started();
+        let (endpoint, pid) = (endpoint(&sandbox), sandbox.pid("larderd"));
+        let (last, others): (Vec<_>, Vec<_>) =
+            requests().into_iter().partition(|(name, _)| *name == "shutdown");
+        for (name, request) in others.into_iter().chain(last) {
+            let reply = ask(&endpoint, message(protocol, Some(request)));
+            if protocol == PROTOCOL_VERSION || ["status", "shutdown"].contains(&name) {
+                assert!(is_answer_to(name, &reply), "{name}: {reply:?}");
+            } else {
+                let control_reply::Reply::NotSupported(no) = reply else { panic!("{name}: {reply:?}") };
+                assert_eq!(no.daemon_speaks, PROTOCOL_VERSION);
+            }
+        }
+        wait_until("the daemon to be gone", || (!alive(pid)).then_some(()));
+    }
+}
+
+#[test]
+fn bad_input_to_each_request_and_unknown_requests_get_typed_answers() {
+    let sandbox = Sandbox::started();
+    let endpoint = endpoint(&sandbox);
+    for (name, request) in requests() {
+        let mut broken = message(PROTOCOL_VERSION, Some(request));
+        // One byte of a length-delimited field that is announced and does not come.
+        broken.extend([0x12, 0x7f]);
+        let reply = ask(&endpoint, broken);
+        assert!(matches!(reply, control_reply::Reply::Failure(_)), "{name}: {reply:?}");
+    }
+    // Field 200 is a request of some later version.
+    let later = [message(PROTOCOL_VERSION, None), vec![0xc2, 0x0c, 0x00]].concat();
+    assert!(matches!(ask(&endpoint, later), control_reply::Reply::NotSupported(_)));
+    let nobody = ClearRequest { service: "nobody".to_owned(), dry_run: false };
+    let reply = ask(&endpoint, message(PROTOCOL_VERSION, Some(control_request::Request::Clear(nobody))));
+    assert!(matches!(reply, control_reply::Reply::Failure(failure) if failure.sentence.contains("nobody")));
+}
+
+#[test]
+fn a_peer_that_vanishes_within_a_request_disturbs_nothing() {
+    let sandbox = Sandbox::started();
+    let endpoint = endpoint(&sandbox);
+    for (name, request) in requests() {
+        let frame = Frame::request(lane::CONTROL.0, message(PROTOCOL_VERSION, Some(request)));
+        let bytes = encode_framed(&frame.with_request_id(1)).expect("small");
+        let mut stream = UnixStream::connect(&endpoint).expect("the daemon listens");
+        stream.write_all(&bytes[..bytes.len() / 2]).expect("the daemon reads");
+        drop(stream);
+        let reply = ask(&endpoint, message(PROTOCOL_VERSION, Some(control_request::Request::Ping(Ping {}))));
+        assert!(is_answer_to("ping", &reply), "after half of {name}");
+    }
+}
+
+#[test]
+fn what_is_cleared_is_made_anew_and_a_dry_run_clears_nothing() {
+    let sandbox = Sandbox::started();
+    sandbox.write_settled("x.c", "int x;\n");
+    same_as_alone(&sandbox, &ARGV);
+    let said = |args: &[&str]| String::from_utf8(sandbox.run(args).stdout).expect("text");
+    let told = said(&["clear", "--dry-run"]);
+    assert!(told.starts_with("would remove 2 results and manifests"), "{told}");
+    same_as_alone(&sandbox, &ARGV);
+    assert_eq!(sandbox.last_reason(), "direct_hit");
+    let told = said(&["clear", "--service", "compile"]);
+    assert!(told.starts_with("removed 2 results and manifests"), "{told}");
+    same_as_alone(&sandbox, &ARGV);
+    assert_eq!(sandbox.stats()["records"][0]["outcome"], "miss");
+    same_as_alone(&sandbox, &ARGV);
+    assert_eq!(sandbox.last_reason(), "direct_hit");
+}
+
+#[test]
+fn a_restart_gives_another_daemon_over_the_same_cache() {
+    let sandbox = Sandbox::started();
+    sandbox.write_settled("x.c", "int x;\n");
+    same_as_alone(&sandbox, &ARGV);
+    let before = sandbox.pid("larderd");
+    sandbox.run(&["restart"]);
+    assert_ne!(sandbox.pid("larderd"), before);
+    same_as_alone(&sandbox, &ARGV);
+    assert_eq!(sandbox.last_reason(), "direct_hit");
+}

@@ -121,6 +121,8 @@ fn compile_replies_keep_their_bytes() {
     golden("compile_run.bin", &compile_reply(Reply::Run(run)));
     let published = Published { stored: true, reason: "first_seen".into() };
     golden("compile_published.bin", &compile_reply(Reply::Published(published)));
+    let no = NotSupported { sentence: "no such request".into(), daemon_speaks: 1 };
+    golden("compile_not_supported.bin", &compile_reply(Reply::NotSupported(no)));
     let failure = CompileFailure { id: "request_malformed".into(), sentence: "it cannot be decoded".into() };
     let artifact = RustArtifact {
         name: "serde".into(),

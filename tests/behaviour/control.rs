@@ -154,3 +154,20 @@ fn a_restart_gives_another_daemon_over_the_same_cache() {
     same_as_alone(&sandbox, &ARGV);
     assert_eq!(sandbox.last_reason(), "direct_hit");
 }
+
+#[test]
+fn a_compile_request_that_the_daemon_does_not_know_gets_a_typed_answer() {
+    use larder_proto::v1::{CompileReply, CompileRequest, compile_reply};
+    let sandbox = Sandbox::started();
+    let stream = UnixStream::connect(endpoint(&sandbox)).expect("the daemon listens");
+    let mut wire = Wire::new(stream.into()).expect("our own daemon");
+    for protocol in [PROTOCOL_VERSION, PROTOCOL_VERSION + 1] {
+        let request = CompileRequest { protocol, ..CompileRequest::default() };
+        let later = [request.encode_to_vec(), vec![0xc2, 0x0c, 0x00]].concat();
+        let reply = wire.request(lane::COMPILE, later).expect("a reply");
+        let reply = CompileReply::decode(reply.as_slice()).expect("a message");
+        assert_eq!(reply.protocol, PROTOCOL_VERSION);
+        let Some(compile_reply::Reply::NotSupported(no)) = reply.reply else { panic!("{reply:?}") };
+        assert_eq!(no.daemon_speaks, PROTOCOL_VERSION);
+    }
+}

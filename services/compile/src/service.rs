@@ -10,7 +10,7 @@ use larder_proto::lane::{COMPILE, Lane};
 use larder_proto::v1::compile_reply::Reply;
 use larder_proto::v1::compile_request::Request;
 use larder_proto::v1::{
-    CompileFailure, CompileReply, CompileRequest, Figure, Lookup, Publish, Published, Run,
+    CompileFailure, CompileReply, CompileRequest, Figure, Lookup, NotSupported, Publish, Published, Run,
 };
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
 use larder_service::{BoxFuture, Connection, ConnectionId, Context, Key, Reason, Service};
@@ -47,13 +47,15 @@ impl Compile {
     }
 
     async fn answer(&self, connection: &Connection, bytes: &[u8]) -> Reply {
-        let Ok(CompileRequest { protocol, request: Some(request), .. }) = CompileRequest::decode(bytes)
-        else {
+        let Ok(CompileRequest { protocol, request, .. }) = CompileRequest::decode(bytes) else {
             return self.malformed("the bytes are not a request");
         };
         if protocol != PROTOCOL_VERSION {
-            return self.malformed("client and daemon are of different versions");
+            return self.not_supported("client and daemon are of different versions");
         }
+        let Some(request) = request else {
+            return self.not_supported("this daemon does not know the request");
+        };
         match request {
             Request::Lookup(lookup) => self.lookup(connection, lookup).await,
             Request::Publish(publish) => self.publish(connection, publish).await,
@@ -289,6 +291,11 @@ impl Compile {
         self.0.writers.end(plan.lease);
         plan.clean();
         self.0.record(Reason::LeaseLost, plan.draft, "", 0, 0);
+    }
+
+    fn not_supported(&self, sentence: &str) -> Reply {
+        self.0.record(Reason::RequestMalformed, Draft::default(), sentence, 0, 0);
+        Reply::NotSupported(NotSupported { sentence: sentence.to_owned(), daemon_speaks: PROTOCOL_VERSION })
     }
 
     fn malformed(&self, sentence: &str) -> Reply {

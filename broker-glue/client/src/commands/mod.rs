@@ -19,21 +19,20 @@ use clap::{Parser, Subcommand};
 
 /// One build cache for every compiler on this machine.
 #[derive(Debug, Parser)]
-#[command(name = "larder", version, about, after_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(name = "larder", version, about, after_help = EXAMPLES, help_template = TEMPLATE, disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
 const EXAMPLES: &str = "\
-As a compiler wrapper (anything that is not a command above is taken for a tool):
-  larder gcc -c hello.c -o hello.o
-  make CC=\"larder gcc\"
-  cmake -DCMAKE_C_COMPILER_LAUNCHER=larder …
-  larder build -- cargo build
-  ln -s $(command -v larder) ~/bin/gcc
-
+Anything else is taken for a tool, and called through the cache:
+  larder gcc -c hello.c -o hello.o      make CC=\"larder gcc\"      larder build -- cargo build
+  cmake -DCMAKE_C_COMPILER_LAUNCHER=larder …      ln -s $(command -v larder) ~/bin/gcc
 RUNNING_PROCESS_DISABLE=1 runs every tool without larder.";
+
+/// Short, so that the list of commands has a screen for itself.
+const TEMPLATE: &str = "{about}\n\n{usage-heading} {usage}\n\n{subcommands}\n\n{after-help}";
 
 #[derive(Debug, Subcommand)]
 enum Command {

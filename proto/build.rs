@@ -1,7 +1,12 @@
 //! Compiles the message definitions without an installed protoc.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files = ["larder/v1/control.proto", "larder/v1/report.proto", "larder/v1/compile.proto"];
+    let files = [
+        "larder/v1/control.proto",
+        "larder/v1/report.proto",
+        "larder/v1/compile.proto",
+        "larder/v1/session.proto",
+    ];
     for file in files {
         println!("cargo:rerun-if-changed={file}");
     }
@@ -17,6 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "ReasonCount",
         "Figure",
         "Record",
+        "SessionReport",
         "RustArtifacts",
         "RustArtifact",
     ] {

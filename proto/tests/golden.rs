@@ -76,6 +76,7 @@ fn compile_requests_keep_their_bytes() {
         root_device: 8,
         root_inode: 9,
         parent_pid: 0,
+        session: String::new(),
     };
     golden("compile_lookup.bin", &compile(Request::Lookup(lookup)));
     let publish = Publish {
@@ -138,6 +139,36 @@ fn compile_replies_keep_their_bytes() {
     let artifacts = RustArtifacts { artifacts: vec![artifact] };
     golden("compile_rust_artifacts.bin", &compile_reply(Reply::RustArtifacts(artifacts)));
     golden("compile_failure.bin", &compile_reply(Reply::Failure(failure)));
+}
+
+#[test]
+fn session_messages_keep_their_bytes() {
+    use session_reply::Reply;
+    use session_request::Request;
+    let request =
+        |request| SessionRequest { protocol: 1, client_version: "0.1.0".into(), request: Some(request) };
+    let reply = |reply| SessionReply { protocol: 1, daemon_version: "0.1.0".into(), reply: Some(reply) };
+    let start = SessionStart { owner_pid: 1, owner_start: 2 };
+    golden("session_start.bin", &request(Request::Start(start)));
+    golden("session_stats.bin", &request(Request::Stats(SessionStats { session: "s".into() })));
+    golden("session_end.bin", &request(Request::End(SessionEnd { session: "s".into() })));
+    golden("session_started.bin", &reply(Reply::Started(SessionStarted { session: "s".into() })));
+    let mut stats = stats();
+    stats.records[0].session = "s".into();
+    let report = SessionReport {
+        session: "s".into(),
+        started_unix_ms: 1,
+        ended_unix_ms: 2,
+        ended_by: "owner".into(),
+        services: stats.services,
+        slowest: stats.records,
+        latest: "x.c".into(),
+    };
+    golden("session_report.bin", &reply(Reply::Report(report)));
+    let no = NotSupported { sentence: "no such request".into(), daemon_speaks: 1 };
+    golden("session_not_supported.bin", &reply(Reply::NotSupported(no)));
+    let failure = Failure { id: "request_malformed".into(), sentence: "it cannot be decoded".into() };
+    golden("session_failure.bin", &reply(Reply::Failure(failure)));
 }
 
 fn status() -> Status {
@@ -203,6 +234,7 @@ fn stats() -> Stats {
         cwd: String::new(),
         unit: String::new(),
         build: 0,
+        session: String::new(),
     };
     Stats { schema_version: 1, since_unix_ms: 9, services: vec![service], records: vec![record] }
 }
@@ -211,7 +243,7 @@ fn stats() -> Stats {
 fn every_message_has_golden_bytes() {
     // The names in the definitions, read as text, so that a new request or reply cannot be forgotten here.
     let known = include_str!("golden.rs");
-    for file in ["control", "compile"] {
+    for file in ["control", "compile", "session"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("larder/v1/{file}.proto"));
         let text = std::fs::read_to_string(path).expect("the definitions");
         let messages = text.lines().filter_map(|line| line.strip_prefix("message ")?.split(' ').next());

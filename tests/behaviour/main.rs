@@ -18,5 +18,6 @@ mod projects;
 mod provoked;
 mod registration;
 mod rust;
+mod sessions;
 mod stock_brokers;
 mod switched_off;

@@ -12,7 +12,7 @@ use crate::clear;
 use crate::control::Control;
 use crate::lifecycle::Lifecycle;
 use crate::services::Loaded;
-use crate::stand_in;
+use crate::{sessions, stand_in};
 
 /// How long a request waits for the services to be loaded. A client that is told to go on alone has lost no more.
 const READINESS_WAIT: Duration = Duration::from_millis(250);
@@ -34,6 +34,9 @@ impl Lanes {
                 Some(asked) => clear::answer(&asked, self.ready().await).await,
                 None => self.control.answer(request),
             };
+        }
+        if lane == lane::SESSION {
+            return sessions::answer(&self.board, &*self.clock, request);
         }
         if self.lifecycle.is_draining() {
             return self.stand_aside(lane, request, Reason::Draining);

@@ -22,6 +22,7 @@ mod reports;
 mod run;
 mod serve;
 mod services;
+mod sessions;
 mod settings;
 mod size;
 mod stand_in;

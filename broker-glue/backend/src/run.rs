@@ -199,6 +199,8 @@ impl Life {
                 manifests: Arc::clone(&manifests),
                 warnings: Arc::clone(&self.warnings),
                 idle: self.settings.idle,
+                board: Arc::clone(&self.board),
+                clock: Arc::clone(&self.clock),
             }
             .keep(),
         );

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_proto::v1::{Cleared, StoreStatus};
+use larder_service::{Board, Clock};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::lifecycle::{DRAIN_LIMIT, Lifecycle};
 use crate::manifests::Manifests;
 use crate::services::Loaded;
+use crate::sessions;
 use crate::warnings::Warnings;
 
 /// The store, as far as it must be looked after.
@@ -47,6 +49,8 @@ pub(crate) struct Upkeep {
     pub(crate) manifests: Arc<Manifests>,
     pub(crate) warnings: Arc<Warnings>,
     pub(crate) idle: Option<Duration>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl Upkeep {
@@ -79,6 +83,7 @@ impl Upkeep {
     }
 
     fn round(&self, tick: u64) {
+        self.board.sessions().end_orphans(sessions::is_alive, self.clock.unix_ms());
         let Some(loaded) = self.loaded.borrow().clone() else { return };
         if let Some(store) = &loaded.store {
             self.warnings.note("flush", store.flush());

@@ -200,3 +200,12 @@ fn remember(folders: &Folders, endpoint: &str) {
 pub fn runtime() -> io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
+
+/// The variable that names the session which calls belong to.
+pub const VARIABLE: &str = "LARDER_SESSION";
+
+/// Its value, where it is set and could be an id.
+#[must_use]
+pub fn current() -> Option<String> {
+    std::env::var(VARIABLE).ok().filter(|id| !id.is_empty() && id.len() <= 64)
+}

@@ -11,5 +11,6 @@ pub mod launch_env;
 pub mod logging;
 pub mod names;
 pub mod private;
+pub mod process;
 pub mod programs;
 pub mod wire;

@@ -41,6 +41,8 @@ pub(crate) struct Call {
     pub(crate) filesystem_view: (u64, u64, u64),
     /// Of the program that made the call; 0 where unknown.
     pub(crate) parent_pid: u32,
+    /// Empty where there is none.
+    pub(crate) session: String,
 }
 
 impl Call {
@@ -84,6 +86,7 @@ impl Call {
             terminal_columns: lookup.terminal_columns,
             filesystem_view: (lookup.mount_namespace, lookup.root_device, lookup.root_inode),
             parent_pid: lookup.parent_pid,
+            session: lookup.session,
         })
     }
 

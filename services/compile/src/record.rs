@@ -20,6 +20,7 @@ pub(crate) struct Draft {
     unit: String,
     /// Process id of the program that made the call: one build, as far as can be told.
     build: u32,
+    session: String,
     /// The daemon's own time so far, microseconds.
     pub(crate) overhead_us: u64,
 }
@@ -28,7 +29,15 @@ impl Draft {
     pub(crate) fn new(call: &Call) -> Self {
         let (source, output) = apparent(&call.args);
         let (tool, cwd) = (call.tool_text(), paths::path_text(&call.cwd));
-        Self { tool, source, output, cwd, build: call.parent_pid, ..Self::default() }
+        Self {
+            tool,
+            source,
+            output,
+            cwd,
+            build: call.parent_pid,
+            session: call.session.clone(),
+            ..Self::default()
+        }
     }
 
     pub(crate) fn parsed(&mut self, invocation: &Invocation) {
@@ -80,6 +89,7 @@ impl Draft {
             cwd: self.cwd,
             unit: self.unit,
             build: self.build,
+            session: self.session,
         }
     }
 }

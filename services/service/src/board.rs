@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use larder_proto::v1::{ReasonCount, Record, ServiceStats, Stats};
 
-use crate::{Outcome, Reason};
+use crate::{Outcome, Reason, Sessions};
 
 /// Version of the statistics' JSON form.
 const SCHEMA_VERSION: u32 = 1;
@@ -40,6 +40,8 @@ pub struct NewRecord {
     pub unit: String,
     /// Process id of the program that made the call; 0 when unknown.
     pub build: u32,
+    /// The session it belongs to, or empty.
+    pub session: String,
 }
 
 /// Counts and latest records of all services. Shared by all of them.
@@ -47,6 +49,7 @@ pub struct NewRecord {
 pub struct Board {
     since_unix_ms: u64,
     inner: Mutex<Inner>,
+    sessions: Sessions,
 }
 
 #[derive(Debug, Default)]
@@ -57,7 +60,7 @@ struct Inner {
 }
 
 #[derive(Debug)]
-struct ServiceCounts {
+pub(crate) struct ServiceCounts {
     service: &'static str,
     /// One count for each row of the reason table.
     counts: Vec<u64>,
@@ -70,7 +73,11 @@ impl Board {
     #[must_use]
     pub fn new(since_unix_ms: u64, services: &[&'static str]) -> Self {
         let services = services.iter().map(|service| ServiceCounts::new(service)).collect();
-        Self { since_unix_ms, inner: Mutex::new(Inner { next_id: 1, services, records: VecDeque::new() }) }
+        Self {
+            since_unix_ms,
+            inner: Mutex::new(Inner { next_id: 1, services, records: VecDeque::new() }),
+            sessions: Sessions::default(),
+        }
     }
 
     /// Counts one finished request and returns its record's id.
@@ -78,16 +85,11 @@ impl Board {
         let mut inner = self.lock();
         let id = inner.next_id;
         inner.next_id += 1;
-        let counts = inner.service(service);
-        counts.counts[reason as usize] += 1;
-        counts.overhead_us += new.overhead_us;
-        if reason.outcome() == Outcome::Hit {
-            counts.avoided_us += new.tool_us;
-        }
+        ServiceCounts::of(&mut inner.services, service).count(reason, new.overhead_us, new.tool_us);
         if inner.records.len() == RECORDS_KEPT {
             inner.records.pop_back();
         }
-        inner.records.push_front(Record {
+        let record = Record {
             id,
             at_unix_ms: new.at_unix_ms,
             service: service.to_owned(),
@@ -104,7 +106,12 @@ impl Board {
             cwd: new.cwd,
             unit: new.unit,
             build: new.build,
-        });
+            session: new.session,
+        };
+        if !record.session.is_empty() {
+            self.sessions.count(service, reason, &record);
+        }
+        inner.records.push_front(record);
         id
     }
 
@@ -120,28 +127,41 @@ impl Board {
         }
     }
 
+    /// The sessions that requests belong to.
+    #[must_use]
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Counts stay meaningful after a panic elsewhere; refusing to count would hide it.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
-    fn service(&mut self, service: &'static str) -> &mut ServiceCounts {
-        let position = self.services.iter().position(|known| known.service == service).unwrap_or_else(|| {
-            self.services.push(ServiceCounts::new(service));
-            self.services.len() - 1
-        });
-        &mut self.services[position]
-    }
-}
-
 impl ServiceCounts {
+    /// Those of `service` among `all`, where they are added if need be.
+    pub(crate) fn of<'a>(all: &'a mut Vec<Self>, service: &'static str) -> &'a mut Self {
+        let position = all.iter().position(|known| known.service == service).unwrap_or_else(|| {
+            all.push(Self::new(service));
+            all.len() - 1
+        });
+        &mut all[position]
+    }
+
+    pub(crate) fn count(&mut self, reason: Reason, overhead_us: u64, tool_us: u64) {
+        self.counts[reason as usize] += 1;
+        self.overhead_us += overhead_us;
+        if reason.outcome() == Outcome::Hit {
+            self.avoided_us += tool_us;
+        }
+    }
+
     fn new(service: &'static str) -> Self {
         Self { service, counts: vec![0; Reason::ALL.len()], avoided_us: 0, overhead_us: 0 }
     }
 
-    fn stats(&self) -> ServiceStats {
+    pub(crate) fn stats(&self) -> ServiceStats {
         let sum = |outcome: Outcome| {
             Reason::ALL.iter().filter(|r| r.outcome() == outcome).map(|r| self.counts[*r as usize]).sum()
         };

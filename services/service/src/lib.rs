@@ -12,6 +12,7 @@ mod outcome;
 mod reason;
 mod reports;
 mod service;
+mod sessions;
 
 pub use board::{Board, NewRecord};
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -21,6 +22,7 @@ pub use outcome::Outcome;
 pub use reason::Reason;
 pub use reports::Reports;
 pub use service::{Connection, ConnectionId, Service};
+pub use sessions::{Owner, Sessions};
 
 /// Boxed future, as services return them.
 pub type BoxFuture<'a, T> = futures_util::future::BoxFuture<'a, T>;

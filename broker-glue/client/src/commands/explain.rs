@@ -37,8 +37,12 @@ pub(super) fn last_build(json: bool) -> anyhow::Result<ExitCode> {
             "nothing was built since the daemon started\nhint: larder --help says how to build through it"
         );
     };
-    let of_it: Vec<&Record> =
-        stats.records.iter().filter(|record| record.build == latest.build).rev().collect();
+    let session = crate::session::current().unwrap_or_else(|| latest.session.clone());
+    let is_of_it = |record: &&Record| match session.as_str() {
+        "" => record.build == latest.build,
+        session => record.session == session,
+    };
+    let of_it: Vec<&Record> = stats.records.iter().filter(is_of_it).rev().collect();
     let missed: Vec<&Record> = of_it.iter().copied().filter(|record| is_missed(record)).collect();
     let text = if json {
         serde_json::to_string_pretty(&missed)? + "\n"

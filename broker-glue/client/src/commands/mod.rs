@@ -6,6 +6,7 @@ mod explain;
 mod render;
 mod restart;
 mod rust;
+mod session;
 mod start;
 mod stats;
 mod status;
@@ -75,6 +76,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Count the calls of one build by themselves
+    Session {
+        #[command(subcommand)]
+        command: session::Command,
+    },
     /// Look at what is cached of Rust
     Rust {
         #[command(subcommand)]
@@ -118,6 +124,7 @@ pub fn run() -> ExitCode {
         Command::Build { command } => build::run(&command),
         Command::Explain { file: Some(file), json } => explain::run(&file, json),
         Command::Explain { file: None, json } => explain::last_build(json),
+        Command::Session { command } => session::run(&command),
         Command::Rust { command } => rust::run(&command),
         Command::Stats { json, records } => stats::run(json, records),
     };
@@ -154,7 +161,9 @@ mod tests {
 
     #[test]
     fn commands_are_told_from_tools() {
-        for word in ["start", "stop", "restart", "clear", "status", "stats", "explain", "rust", "build"] {
+        for word in
+            ["start", "stop", "restart", "clear", "session", "status", "stats", "explain", "rust", "build"]
+        {
             assert!(is_command(OsStr::new(word)), "{word}");
         }
         for word in ["gcc", "cc", "/usr/bin/clang", "rustc", "starter", ""] {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use larder_proto::v1::{Cleared, Figure, Record, RustArtifacts, Stats, Status};
+use larder_proto::v1::{Cleared, Figure, Record, RustArtifacts, SessionReport, Stats, Status};
 
 pub(super) fn status(status: &Status) -> String {
     let mut lines = vec![
@@ -113,6 +113,26 @@ pub(super) fn missed<'a>(
         let what = if record.unit.is_empty() { &record.source } else { &record.unit };
         let about = if record.detail.is_empty() { String::new() } else { format!(": {}", record.detail) };
         let _ = writeln!(text, "{:<12} {what}: {}{about}", record.outcome, sentence(record));
+    }
+    text
+}
+
+/// A session's figures: one line for each service, then the slowest calls that were no hits.
+pub(super) fn session(report: &SessionReport) -> String {
+    let mut text =
+        format!("{:<10}{:>8}{:>8}{:>8}  {:<10}\n", "service", "hits", "misses", "other", "avoided");
+    for row in &report.services {
+        let other = row.uncacheable + row.errors + row.bypasses;
+        let avoided = duration(row.avoided_us);
+        let _ = writeln!(text, "{:<10}{:>8}{:>8}{other:>8}  {avoided}", row.service, row.hits, row.misses);
+    }
+    for record in &report.slowest {
+        let about = if record.detail.is_empty() { String::new() } else { format!(" ({})", record.detail) };
+        let time = duration(record.tool_us);
+        let _ = writeln!(text, "{time:>9}  {} {}: {}{about}", record.tool, record.source, record.reason);
+    }
+    if report.ended_by == "owner" {
+        text.push_str("it ended with the process that it was started for\n");
     }
     text
 }

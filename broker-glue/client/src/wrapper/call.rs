@@ -29,6 +29,7 @@ pub(super) fn lookup(call: &ToolCall, tool: &OsStr) -> io::Result<Lookup> {
         mount_namespace: rustix::fs::stat("/proc/self/ns/mnt").map_or(0, |stat| stat.st_ino),
         root_device: root.st_dev,
         root_inode: root.st_ino,
+        session: crate::session::current().unwrap_or_default(),
         parent_pid: std::os::unix::process::parent_id(),
     })
 }

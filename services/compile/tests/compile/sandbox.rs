@@ -199,6 +199,7 @@ impl Client {
             root_device: self.view.1,
             root_inode: self.view.2,
             parent_pid: 0,
+            session: String::new(),
         }))
         .await
     }

@@ -1,0 +1,118 @@
+//! `larder session start|stats|end`
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use larder_glue::folders::Folders;
+use larder_glue::process;
+use larder_glue::wire::Wire;
+use larder_proto::v1::{
+    SessionEnd, SessionReply, SessionReport, SessionRequest, SessionStart, SessionStats, session_reply,
+    session_request,
+};
+use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION, lane};
+use prost::Message as _;
+
+use crate::session::{self, Way};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Begin a session and print its id: export LARDER_SESSION=$(larder session start)
+    Start {
+        /// The process that it ends with at the latest [default: the shell that calls]
+        #[arg(long)]
+        owner: Option<u32>,
+    },
+    /// Show the figures of a session
+    Stats {
+        /// What `larder session start` printed
+        id: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// End a session and show its figures
+    End {
+        /// What `larder session start` printed
+        id: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) fn run(command: &Command) -> anyhow::Result<ExitCode> {
+    let mut wire = session::adopt(&session::runtime()?, &Folders::from_env()?, Way::Command)?;
+    let (report, json) = match command {
+        Command::Start { owner } => {
+            let id = start(&mut wire, owner.unwrap_or_else(shell))?;
+            super::print(&format!("{id}\n"))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Stats { id, json } => {
+            let request = session_request::Request::Stats(SessionStats { session: id.clone() });
+            (report(&mut wire, request)?, json)
+        }
+        Command::End { id, json } => (end(&mut wire, id)?, json),
+    };
+    let text =
+        if *json { serde_json::to_string_pretty(&report)? + "\n" } else { super::render::session(&report) };
+    super::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Begins a session that ends with the process `owner` at the latest.
+pub(super) fn start(wire: &mut Wire, owner: u32) -> anyhow::Result<String> {
+    let Some(stat) = process::stat(owner) else { anyhow::bail!("no process {owner} runs") };
+    let start = SessionStart { owner_pid: owner, owner_start: stat.start };
+    match ask(wire, session_request::Request::Start(start))? {
+        session_reply::Reply::Started(started) => Ok(started.session),
+        _ => anyhow::bail!("the daemon's answer makes no sense"),
+    }
+}
+
+/// Ends the session `id`.
+pub(super) fn end(wire: &mut Wire, id: &str) -> anyhow::Result<SessionReport> {
+    report(wire, session_request::Request::End(SessionEnd { session: id.to_owned() }))
+}
+
+fn report(wire: &mut Wire, request: session_request::Request) -> anyhow::Result<SessionReport> {
+    match ask(wire, request)? {
+        session_reply::Reply::Report(report) => Ok(report),
+        _ => anyhow::bail!("the daemon's answer makes no sense"),
+    }
+}
+
+fn ask(wire: &mut Wire, request: session_request::Request) -> anyhow::Result<session_reply::Reply> {
+    let request = SessionRequest {
+        protocol: PROTOCOL_VERSION,
+        client_version: LARDER_VERSION.to_owned(),
+        request: Some(request),
+    };
+    let reply = SessionReply::decode(wire.request(lane::SESSION, request.encode_to_vec())?.as_slice())?;
+    match reply.reply {
+        Some(session_reply::Reply::Failure(failure)) => anyhow::bail!("{}", failure.sentence),
+        Some(session_reply::Reply::NotSupported(no)) => {
+            anyhow::bail!("{} (it is of version {})\nhint: larder restart", no.sentence, reply.daemon_version)
+        }
+        Some(reply) => Ok(reply),
+        None => anyhow::bail!("the daemon's answer is empty\nhint: larder restart"),
+    }
+}
+
+/// The shell that calls. A subshell, as command substitutions may make, ends at once: it is told by having the program
+/// and the arguments of its parent, and passed over.
+fn shell() -> u32 {
+    let image = |pid: u32| {
+        let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        Some((std::fs::read_link(format!("/proc/{pid}/exe")).ok()?, arguments))
+    };
+    let mut pid = std::os::unix::process::parent_id();
+    while let Some(parent) = process::stat(pid).map(|stat| stat.parent)
+        && parent > 1
+        && image(pid).is_some_and(|own| image(parent) == Some(own))
+    {
+        pid = parent;
+    }
+    pid
+}

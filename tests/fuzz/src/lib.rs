@@ -17,6 +17,7 @@ pub mod program;
 pub mod records;
 pub mod request;
 pub mod response;
+pub mod rust;
 pub mod study;
 
 #[cfg(feature = "libfuzzer")]

@@ -47,7 +47,7 @@ impl DiskTier {
     }
 
     /// The file of the blob `digest`, of which only name, kind and size are as they should be.
-    fn look(&self, digest: &Digest) -> Result<Option<BlobFile>, StoreError> {
+    pub(crate) fn look(&self, digest: &Digest) -> Result<Option<BlobFile>, StoreError> {
         let Some(proof) = self.use_blob(digest) else { return Ok(None) };
         let path = self.folder.blob(digest);
         let metadata = match path.symlink_metadata() {
@@ -112,7 +112,7 @@ impl DiskTier {
         Ok(digest)
     }
 
-    fn place(&self, file: NamedTempFile, digest: &Digest) -> Result<(), StoreError> {
+    pub(crate) fn place(&self, file: NamedTempFile, digest: &Digest) -> Result<(), StoreError> {
         let mut catalog = self.catalog();
         self.folder.place(file, digest)?;
         // It may be changed in this tick of the clock without a trace, so nothing is proven yet.
@@ -161,10 +161,10 @@ impl DiskTier {
 }
 
 /// A blob's file.
-struct BlobFile {
-    path: PathBuf,
+pub(crate) struct BlobFile {
+    pub(crate) path: PathBuf,
     /// Its stamp is the one that proves the content.
-    proven: bool,
+    pub(crate) proven: bool,
 }
 
 impl Tier for DiskTier {

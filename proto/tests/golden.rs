@@ -136,13 +136,7 @@ fn go_requests_keep_their_bytes() {
     let used = vec![GoUse { action: vec![2; 32], miss: true }];
     let get = GoGet { action: vec![3; 32], ahead: 64, used: used.clone() };
     golden("go_get.bin", &go(Request::Get(get)));
-    let put = GoPut {
-        action: vec![4; 32],
-        output: vec![5; 32],
-        size: 6,
-        staged: b"7".to_vec(),
-        tool_us: 8,
-    };
+    let put = GoPut { action: vec![4; 32], output: vec![5; 32], size: 6, staged: b"7".to_vec(), tool_us: 8 };
     golden("go_put.bin", &go(Request::Put(put)));
     golden("go_close.bin", &go(Request::Close(GoClose { used, kept_back: 9 })));
 }

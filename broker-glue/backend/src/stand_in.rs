@@ -2,8 +2,8 @@
 
 use larder_proto::lane::{self, Lane};
 use larder_proto::v1::{
-    CompileFailure, CompileReply, CompileRequest, GoAside, GoClosed, GoFailure, GoReply, GoRequest, Published,
-    Run, compile_reply, compile_request, go_reply, go_request,
+    CompileFailure, CompileReply, CompileRequest, GoAside, GoClosed, GoFailure, GoReply, GoRequest,
+    Published, Run, compile_reply, compile_request, go_reply, go_request,
 };
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
 use larder_service::{BoxFuture, Connection, ConnectionId, Context, NewRecord, Reason, Service};

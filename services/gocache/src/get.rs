@@ -17,7 +17,11 @@ const MOST_AHEAD: u32 = 4096;
 const LONG: u64 = 256 << 10;
 
 impl Core {
-    pub(crate) async fn get(self: &Arc<Self>, connection: ConnectionId, get: GoGet) -> Result<Reply, GoError> {
+    pub(crate) async fn get(
+        self: &Arc<Self>,
+        connection: ConnectionId,
+        get: GoGet,
+    ) -> Result<Reply, GoError> {
         let action = ActionId::read(&get.action)?;
         self.used(connection, &get.used)?;
         let kept = self.store.action(&action.key())?.and_then(|result| Known::of(&result));

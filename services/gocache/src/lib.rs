@@ -128,5 +128,7 @@ impl Service for GoCache {
 async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, GoError> + Send + 'static,
 ) -> Result<T, GoError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or(Err(GoError::Internal(Reason::InternalError.sentence())))
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or(Err(GoError::Internal(Reason::InternalError.sentence())))
 }

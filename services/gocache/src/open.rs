@@ -22,7 +22,9 @@ impl Core {
         for held in &open.held {
             self.store.pin(holder, &digest(&held.output, held.size)?)?;
         }
-        let staging = self.context.tmp.join(format!("go-{connection}"));
+        // A name that no earlier daemon has given: a client may still clear up behind it.
+        let now = self.context.clock.unix_ns();
+        let staging = self.context.tmp.join(format!("go-{connection}-{now}"));
         let made = DirBuilder::new().mode(0o700).recursive(true).create(&staging);
         made.map_err(|source| GoError::Staging { path: staging.display().to_string(), source })?;
         let reply = GoOpened {

@@ -11,7 +11,11 @@ use crate::error::GoError;
 use crate::{Core, aside, close};
 
 impl Core {
-    pub(crate) async fn put(self: &Arc<Self>, connection: ConnectionId, put: GoPut) -> Result<Reply, GoError> {
+    pub(crate) async fn put(
+        self: &Arc<Self>,
+        connection: ConnectionId,
+        put: GoPut,
+    ) -> Result<Reply, GoError> {
         let action = ActionId::read(&put.action)?;
         let digest = digest(&put.output, put.size)?;
         let staging = self.sessions().get(connection).map(|session| session.staging.clone());
@@ -22,8 +26,7 @@ impl Core {
             return Err(GoError::Malformed("a body's file has no such name"));
         }
         let staged = (!name.is_empty()).then(|| staging.join(name));
-        let known =
-            Known { digest, put_unix_ms: self.context.clock.unix_ms(), tool_us: put.tool_us };
+        let known = Known { digest, put_unix_ms: self.context.clock.unix_ms(), tool_us: put.tool_us };
         let core = Arc::clone(self);
         aside(move || core.keep(connection, &action, &known, staged.as_deref())).await?;
         self.trail().put(connection, action, known);

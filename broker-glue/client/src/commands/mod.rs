@@ -54,6 +54,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Serve a go command, which runs this as its GOCACHEPROG
+    Go,
     /// Show what came from the cache, what did not, and why
     Stats {
         /// As JSON
@@ -88,6 +90,7 @@ pub fn run() -> ExitCode {
         Command::Stop { broker } => stop::run(broker),
         Command::Status { json } => status::run(json),
         Command::Explain { file, json } => explain::run(&file, json),
+        Command::Go => return crate::go::run(),
         Command::Stats { json, records } => stats::run(json, records),
     };
     match done {

@@ -10,6 +10,7 @@ mod crashes;
 mod explain;
 mod first_client;
 mod full_disk;
+mod go_protocol;
 mod lifecycle;
 mod page;
 mod portable;

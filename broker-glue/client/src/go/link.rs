@@ -145,7 +145,7 @@ impl Link {
     /// Answers a put, now or when the daemon has.
     pub(super) fn put(&self, id: i128, whole: Whole) {
         let put = whole.put;
-        let staged = whole.staged();
+        let staged = self.up().and_then(|_| whole.staged());
         let tool_us = {
             let mut inner = self.lock();
             inner.ahead.forget(&put.action);

@@ -10,6 +10,8 @@ mod crashes;
 mod explain;
 mod first_client;
 mod full_disk;
+mod go_command;
+mod go_failures;
 mod go_protocol;
 mod lifecycle;
 mod page;

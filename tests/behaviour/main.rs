@@ -7,6 +7,7 @@ mod build_systems;
 mod commands;
 mod compile_c;
 mod crashes;
+mod doctor;
 mod explain;
 mod first_client;
 mod full_disk;

@@ -1,5 +1,6 @@
 //! The commands that people type.
 
+mod doctor;
 mod explain;
 mod render;
 mod start;
@@ -27,6 +28,7 @@ As a compiler wrapper (anything that is not a command above is taken for a tool)
   make CC=\"larder gcc\"
   cmake -DCMAKE_C_COMPILER_LAUNCHER=larder …
   ln -s $(command -v larder) ~/bin/gcc
+For Go: export GOCACHEPROG=\"larder go\"
 
 RUNNING_PROCESS_DISABLE=1 runs every tool without larder.";
 
@@ -50,6 +52,12 @@ enum Command {
     Explain {
         /// An object or a source, as the compiler was told
         file: std::path::PathBuf,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check what surrounds larder, and say what to do
+    Doctor {
         /// As JSON
         #[arg(long)]
         json: bool,
@@ -90,6 +98,7 @@ pub fn run() -> ExitCode {
         Command::Stop { broker } => stop::run(broker),
         Command::Status { json } => status::run(json),
         Command::Explain { file, json } => explain::run(&file, json),
+        Command::Doctor { json } => doctor::run(json),
         Command::Go => return crate::go::run(),
         Command::Stats { json, records } => stats::run(json, records),
     };
@@ -121,7 +130,7 @@ mod tests {
 
     #[test]
     fn commands_are_told_from_tools() {
-        for word in ["start", "stop", "status", "stats", "explain"] {
+        for word in ["start", "stop", "status", "stats", "explain", "doctor", "go"] {
             assert!(is_command(OsStr::new(word)), "{word}");
         }
         for word in ["gcc", "cc", "/usr/bin/clang", "starter", ""] {

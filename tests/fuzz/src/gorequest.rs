@@ -34,7 +34,7 @@ fn read(input: impl Read) -> (Vec<(Request, Vec<u8>)>, bool) {
 }
 
 fn one(reader: &mut Reader<impl Read>) -> Result<Option<(Request, Vec<u8>)>, Garbage> {
-    let Some(request) = reader.next()? else { return Ok(None) };
+    let Some(request) = reader.request()? else { return Ok(None) };
     assert!(i64::try_from(request.id).is_ok() || u64::try_from(request.id).is_ok(), "of more than 64 bits");
     let mut body = Vec::new();
     match &request.command {

@@ -68,7 +68,7 @@ const PIPE_BYTES: usize = 256 * 1024;
 /// Answers requests until there are no more; the id of the one that says so.
 fn serve(reader: &mut Reader<io::Stdin>, link: &Link) -> Result<Option<i128>, Garbage> {
     let mut bodies = 0;
-    while let Some(request) = reader.next()? {
+    while let Some(request) = reader.request()? {
         match request.command {
             Command::Get(action) => link.get(request.id, &action),
             Command::Put(put) => {

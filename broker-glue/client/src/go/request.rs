@@ -107,7 +107,7 @@ impl<R: Read> Reader<R> {
     ///
     /// # Errors
     /// When what comes is no request, or too long for one.
-    pub fn next(&mut self) -> Result<Option<Request>, Garbage> {
+    pub fn request(&mut self) -> Result<Option<Request>, Garbage> {
         self.skip_white()?;
         let mut seen = 0;
         let length = loop {

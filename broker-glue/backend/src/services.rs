@@ -53,9 +53,10 @@ pub(crate) fn load(folders: &Folders, settings: &Settings, context: Context) -> 
     }
     let store = Arc::new(store);
     let fingerprints = Arc::new(Fingerprints::new(Arc::clone(&context.clock), FINGERPRINTS));
-    let go = GoCache::new(context.clone(), Arc::clone(&store));
+    let go = Arc::new(GoCache::new(context.clone(), Arc::clone(&store)));
     let compile = Compile::new(context, Arc::clone(&store), fingerprints);
-    Ok(Loaded { services: vec![Arc::new(compile), Arc::new(go)], store: Some(store) })
+    let kept = Kept { store, go: Arc::clone(&go) };
+    Ok(Loaded { services: vec![Arc::new(compile), go], store: Some(Arc::new(kept)) })
 }
 
 /// What answers while there is no store.
@@ -66,9 +67,15 @@ pub(crate) fn stand_in(context: &Context) -> Loaded {
     Loaded { services: PLACES.iter().map(stand_in).collect(), store: None }
 }
 
-impl Keeper for Store {
+/// The store, and what a service holds back from it for a moment.
+struct Kept {
+    store: Arc<Store>,
+    go: Arc<GoCache>,
+}
+
+impl Keeper for Kept {
     fn status(&self) -> StoreStatus {
-        let usage = self.usage();
+        let usage = self.store.usage();
         StoreStatus {
             folder: String::new(),
             bytes: usage.bytes,
@@ -81,11 +88,13 @@ impl Keeper for Store {
     }
 
     fn flush(&self) -> anyhow::Result<()> {
-        Ok(Self::flush(self)?)
+        let handed = self.go.flush();
+        self.store.flush()?;
+        Ok(handed?)
     }
 
     fn evict(&self) -> anyhow::Result<()> {
-        self.evict_if_needed()?;
+        self.store.evict_if_needed()?;
         Ok(())
     }
 }

@@ -20,6 +20,9 @@ pub const SIGN_OF_LIFE: Duration = Duration::from_millis(100);
 /// machine is not a stopped daemon.
 pub const SILENCE_LIMIT: Duration = Duration::from_millis(1000);
 
+/// Bytes read at once.
+const CHUNK: usize = 64 * 1024;
+
 /// A connection to the daemon.
 #[derive(Debug)]
 pub struct Wire {
@@ -39,6 +42,8 @@ pub struct WireSender {
 pub struct WireReceiver {
     stream: Arc<UnixStream>,
     buffer: Vec<u8>,
+    /// Room for one read.
+    chunk: Vec<u8>,
 }
 
 /// What came from the daemon.
@@ -86,7 +91,7 @@ impl Wire {
         let stream = Arc::new(stream);
         Ok(Self {
             sender: WireSender { stream: Arc::clone(&stream), next_id: 1 },
-            receiver: WireReceiver { stream, buffer: Vec::new() },
+            receiver: WireReceiver { stream, buffer: Vec::new(), chunk: vec![0; CHUNK] },
         })
     }
 
@@ -144,7 +149,6 @@ impl WireReceiver {
     /// # Errors
     /// When the daemon is gone, or sends something that is no frame. The connection is then of no further use.
     pub fn receive(&mut self) -> Result<Received, WireError> {
-        let mut chunk = [0; 16 * 1024];
         loop {
             if let Some(decoded) = try_decode_framed(&self.buffer)? {
                 self.buffer.drain(..decoded.consumed);
@@ -156,9 +160,9 @@ impl WireReceiver {
                     Received::Life
                 });
             }
-            match (&*self.stream).read(&mut chunk) {
+            match (&*self.stream).read(&mut self.chunk) {
                 Ok(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-                Ok(count) => self.buffer.extend_from_slice(&chunk[..count]),
+                Ok(count) => self.buffer.extend_from_slice(&self.chunk[..count]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => match silent(error) {
                     WireError::Silent => return Ok(Received::Nothing),
@@ -222,6 +226,27 @@ mod tests {
         let (mut wire, mut peer) = pair();
         peer.write_all(b"garbage").expect("the buffer takes it");
         assert!(matches!(wire.request(lane::CONTROL, Vec::new()), Err(WireError::Framing(_))));
+    }
+
+    #[test]
+    fn replies_come_in_any_order_and_a_pause_is_no_failure() {
+        let (wire, mut peer) = pair();
+        let (mut sender, mut receiver) = wire.split();
+        assert_eq!(receiver.receive().expect("nothing was asked"), Received::Nothing);
+        for id in 1..=2 {
+            assert_eq!(sender.next_id(), id);
+            sender.send(lane::CONTROL, vec![7]).expect("room");
+        }
+        let first = read_frame(&mut peer);
+        for request in [read_frame(&mut peer), first] {
+            let reply = encode_framed(&Frame::response_to(&request, b"done".to_vec())).expect("small");
+            peer.write_all(&reply).expect("room");
+        }
+        for id in [2, 1] {
+            assert_eq!(receiver.receive().expect("a reply"), Received::Reply(id, b"done".to_vec()));
+        }
+        sender.hang_up();
+        assert!(receiver.receive().is_err());
     }
 
     #[test]

@@ -24,7 +24,10 @@ impl Core {
     ) -> Result<Reply, GoError> {
         let action = ActionId::read(&get.action)?;
         self.used(connection, &get.used)?;
-        let kept = self.store.action(&action.key())?.and_then(|result| Known::of(&result));
+        let kept = match self.queue.known(&action) {
+            Some(known) => Some(known),
+            None => self.store.action(&action.key())?.and_then(|result| Known::of(&result)),
+        };
         let found = match kept {
             None => Err(Reason::GoFirstSeen),
             Some(known) => {
@@ -73,7 +76,7 @@ impl Core {
     /// Counts answers that were sent ahead and have been used since.
     pub(crate) fn used(&self, connection: ConnectionId, used: &[GoUse]) -> Result<(), GoError> {
         let mut hits = Vec::new();
-        let mut misses = 0;
+        let (mut misses, mut lost) = (0, 0);
         {
             let mut trail = self.trail();
             for used in used {
@@ -81,23 +84,26 @@ impl Core {
                 let known = trail.known(&action).flatten();
                 trail.asked(connection, action, known);
                 match known {
-                    Some(known) if !used.miss => hits.push((action.key(), known)),
-                    _ => misses += 1,
+                    _ if used.miss => misses += 1,
+                    Some(known) => hits.push((action.key(), known)),
+                    // The trail has lost it since.
+                    None => lost += 1,
                 }
             }
         }
         self.store.note_uses(hits.iter().map(|(key, known)| (key, &known.digest)));
         let avoided_us = hits.iter().map(|(_, known)| known.tool_us).sum();
         let bytes = hits.iter().map(|(_, known)| known.digest.size).sum();
+        let hit_count = hits.len() as u64 + lost;
         self.tally(connection, |counts| {
-            counts.hits += hits.len() as u64;
+            counts.hits += hit_count;
             counts.misses += misses;
             counts.bytes += bytes;
             counts.avoided_us += avoided_us;
         });
         let board = &self.context.board;
-        if !hits.is_empty() {
-            board.count(NAME, Reason::GoHit, hits.len() as u64, 0, avoided_us);
+        if hit_count > 0 {
+            board.count(NAME, Reason::GoHit, hit_count, 0, avoided_us);
         }
         if misses > 0 {
             board.count(NAME, Reason::GoFirstSeen, misses, 0, 0);

@@ -10,6 +10,7 @@ mod error;
 mod get;
 mod open;
 mod put;
+mod queue;
 mod report;
 mod session;
 mod trail;
@@ -22,10 +23,12 @@ use larder_proto::v1::go_request::Request;
 use larder_proto::v1::{Figure, GoFailure, GoReply, GoRequest};
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
 use larder_service::{BoxFuture, Connection, ConnectionId, Context, Reason, Service};
-use larder_store::Store;
+use larder_store::{Store, StoreError};
 use prost::Message as _;
 
+use crate::close::Grace;
 use crate::error::GoError;
+use crate::queue::Queue;
 use crate::report::Totals;
 use crate::session::Sessions;
 use crate::trail::Trail;
@@ -42,6 +45,8 @@ struct Core {
     store: Arc<Store>,
     sessions: Mutex<Sessions>,
     trail: Mutex<Trail>,
+    queue: Queue,
+    grace: Mutex<Grace>,
     totals: Totals,
 }
 
@@ -54,8 +59,18 @@ impl GoCache {
             store,
             sessions: Mutex::default(),
             trail: Mutex::default(),
+            queue: Queue::default(),
+            grace: Mutex::default(),
             totals: Totals::default(),
         }))
+    }
+
+    /// Hands to the store what is only in memory. To be called before the store is flushed.
+    ///
+    /// # Errors
+    /// When the index cannot be written. The next call tries again.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        self.0.queue.write(&self.0.store)
     }
 
     async fn answer(&self, connection: &Connection, bytes: &[u8]) -> Reply {

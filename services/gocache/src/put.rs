@@ -58,6 +58,6 @@ impl Core {
             }
             None => return Err(GoError::Malformed("a body has no file")),
         }
-        Ok(self.store.put_action(&action.key(), &known.result())?)
+        Ok(self.queue.put(&self.store, *action, *known)?)
     }
 }

@@ -120,6 +120,26 @@ impl DiskTier {
         Ok(())
     }
 
+    /// Keeps `records`, all or none of them.
+    pub(crate) fn put_records(&self, records: &[(RecordId, Arc<[u8]>)]) -> Result<(), StoreError> {
+        let last_use = self.clock.unix_ms();
+        let mut rows = Vec::with_capacity(records.len());
+        for (id, bytes) in records {
+            let size = bytes.len() as u64;
+            if bytes.len() > MAX_RECORD_BYTES {
+                let limit = MAX_RECORD_BYTES as u64;
+                return Err(StoreError::TooLarge { what: "a record".to_owned(), size, limit });
+            }
+            rows.push((*id, &bytes[..], RecordRow { last_use, size }));
+        }
+        self.index.put_records(&rows)?;
+        let mut catalog = self.catalog();
+        for (id, _, row) in rows {
+            catalog.know_record(id, row);
+        }
+        Ok(())
+    }
+
     /// Notes a use of the blob `digest`, whichever tier answers it; its proof, if it is there and has one.
     pub(crate) fn use_blob(&self, digest: &Digest) -> Option<Option<BlobStamp>> {
         self.catalog().use_blob(digest, self.clock.unix_ms())
@@ -184,17 +204,7 @@ impl Tier for DiskTier {
     }
 
     fn put_record(&self, id: &RecordId, bytes: &Arc<[u8]>) -> Result<(), StoreError> {
-        if bytes.len() > MAX_RECORD_BYTES {
-            return Err(StoreError::TooLarge {
-                what: "a record".to_owned(),
-                size: bytes.len() as u64,
-                limit: MAX_RECORD_BYTES as u64,
-            });
-        }
-        let row = RecordRow { last_use: self.clock.unix_ms(), size: bytes.len() as u64 };
-        self.index.put_record(id, bytes, row)?;
-        self.catalog().know_record(*id, row);
-        Ok(())
+        self.put_records(&[(*id, Arc::clone(bytes))])
     }
 
     fn drop_record(&self, id: &RecordId) -> Result<(), StoreError> {

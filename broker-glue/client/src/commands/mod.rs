@@ -29,7 +29,6 @@ As a compiler wrapper (anything that is not a command above is taken for a tool)
   cmake -DCMAKE_C_COMPILER_LAUNCHER=larder …
   ln -s $(command -v larder) ~/bin/gcc
 For Go: export GOCACHEPROG=\"larder go\"
-
 RUNNING_PROCESS_DISABLE=1 runs every tool without larder.";
 
 #[derive(Debug, Subcommand)]

@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::os::unix::ffi::OsStrExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -99,7 +100,11 @@ impl Link {
             sender: Mutex::new(None),
         });
         let thread = Arc::clone(&link);
-        let spawned = std::thread::Builder::new().name("daemon".to_owned()).spawn(move || thread.live());
+        let spawned = std::thread::Builder::new().name("daemon".to_owned()).spawn(move || {
+            // It ends only by a panic, and the go command must get its answers all the same.
+            let _ = catch_unwind(AssertUnwindSafe(|| thread.live()));
+            thread.fall(None);
+        });
         if spawned.is_err() {
             link.lock().state = State::Down(None);
         }

@@ -19,7 +19,7 @@ fn a_staged_file_becomes_the_blob_itself_and_is_unproven_until_it_is_hashed() {
     store.put_staged(1, &staged, &digest).unwrap();
     assert!(!staged.exists());
     assert_eq!(store.proofs(1, &[digest]), [None]);
-    next_tick(&sandbox);
+    next_tick(&store.blobs_folder().join(store.blob_name(&digest)));
     let path = store.blob(&digest).unwrap().unwrap();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o444);
     assert_eq!(store.blobs_folder().join(store.blob_name(&digest)), path);

@@ -9,7 +9,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut config = prost_build::Config::new();
     config.enable_type_names();
     // The reports' JSON form is what the page, its API and `--json` print.
-    for report in ["Status", "StoreStatus", "Stats", "ServiceStats", "ReasonCount", "Figure", "Record"] {
+    for report in [
+        "Status",
+        "StoreStatus",
+        "Stats",
+        "ServiceStats",
+        "ReasonCount",
+        "Figure",
+        "Record",
+        "RustArtifacts",
+        "RustArtifact",
+    ] {
         config
             .type_attribute(format!("larder.v1.{report}"), "#[derive(serde::Serialize, serde::Deserialize)]");
         config.type_attribute(format!("larder.v1.{report}"), "#[serde(default)]");

@@ -85,6 +85,16 @@ pub fn is_carried(name: &[u8]) -> bool {
         || SUFFIXES.iter().any(|suffix| name.ends_with(suffix.as_bytes()))
 }
 
+/// Tools whose requests carry every variable: what sources and procedural macros read is known only afterwards.
+const READ_ANYTHING: &[&str] = &["clippy-driver", "rustc"];
+
+/// Whether requests for the tool called `name`, a path or not, carry every variable.
+#[must_use]
+pub fn carries_everything(name: &[u8]) -> bool {
+    let name = name.rsplit(|byte| *byte == b'/').next().unwrap_or(name);
+    READ_ANYTHING.iter().any(|known| known.as_bytes() == name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,5 +111,11 @@ mod tests {
         assert!(is_carried(b"LD_LIBRARY_PATH"));
         assert!(is_carried(b"MACOSX_DEPLOYMENT_TARGET"));
         assert!(!is_carried(b"AWS_SECRET_ACCESS_KEY"));
+    }
+
+    #[test]
+    fn rust_compilers_are_known_by_their_files_names() {
+        assert!(carries_everything(b"rustc") && carries_everything(b"/t/bin/clippy-driver"));
+        assert!(!carries_everything(b"gcc") && !carries_everything(b"/rustc/cc"));
     }
 }

@@ -148,17 +148,20 @@ impl Sandbox {
         path
     }
 
-    /// Lets everything that was changed so far grow that old.
+    /// Lets everything that was changed so far grow that old: until the clock that is read when a tool starts has passed
+    /// the time of a file. File systems may give finer times than that clock's.
     pub fn settle(&self) {
         use std::os::unix::fs::MetadataExt as _;
         let probe = self.root().join("tick");
-        let tick = || {
+        let changed = wait_until("a file to be written", || {
             std::fs::write(&probe, "").ok()?;
-            let now = probe.metadata().ok()?;
-            Some((now.ctime(), now.ctime_nsec()))
-        };
-        let before = wait_until("a file to be written", tick);
-        wait_until("the file clock to tick", || tick().filter(|now| *now > before));
+            let metadata = probe.metadata().ok()?;
+            Some((metadata.ctime(), metadata.ctime_nsec()))
+        });
+        wait_until("the clock to tick", || {
+            let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+            ((now.tv_sec, now.tv_nsec) > changed).then_some(())
+        });
     }
 
     /// A command in this sandbox: its folders, its work folder, nothing of the caller's larder.

@@ -52,6 +52,13 @@ impl Running {
     }
 }
 
+impl Running {
+    /// One request on another lane than the control lane.
+    pub(crate) fn request(&mut self, lane: lane::Lane, payload: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+        Ok(self.wire.request(lane, payload)?)
+    }
+}
+
 fn gone(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use larder_proto::compile_env;
 use larder_proto::v1::Lookup;
 
 use crate::environment::Environment;
@@ -28,13 +29,18 @@ pub(crate) struct Call {
     pub(crate) tool_name: Vec<u8>,
     /// Without `argv[0]`.
     pub(crate) args: Vec<Vec<u8>>,
+    /// What C toolchains read.
     pub(crate) env: Environment,
+    /// Everything, where the tool's calls carry it; else empty.
+    pub(crate) whole_env: Environment,
     /// Value of `LARDER_PORTABLE`, which is none of the tool's variables.
     pub(crate) portable: Vec<u8>,
     pub(crate) stderr_terminal: bool,
     pub(crate) terminal_columns: u32,
     /// Mount namespace, root device, root inode; 0 where unknown.
     pub(crate) filesystem_view: (u64, u64, u64),
+    /// Of the caller; 0 where unknown.
+    pub(crate) process_group: u32,
 }
 
 impl Call {
@@ -60,6 +66,11 @@ impl Call {
             return Err(CallError("an argument, variable or path cannot be one"));
         }
         let mut env = Environment::new(lookup.env);
+        let mut whole_env = Environment::default();
+        if compile_env::carries_everything(&lookup.tool_name) {
+            whole_env = env.clone();
+            env.retain(compile_env::is_carried);
+        }
         let portable = env.take("LARDER_PORTABLE").unwrap_or_default();
         Ok(Self {
             cwd: paths::as_path(&lookup.cwd).to_owned(),
@@ -67,10 +78,12 @@ impl Call {
             tool_name: lookup.tool_name,
             args: lookup.args,
             env,
+            whole_env,
             portable,
             stderr_terminal: lookup.stderr_terminal,
             terminal_columns: lookup.terminal_columns,
             filesystem_view: (lookup.mount_namespace, lookup.root_device, lookup.root_inode),
+            process_group: lookup.process_group,
         })
     }
 

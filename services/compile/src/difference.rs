@@ -11,6 +11,7 @@ use crate::call::Call;
 use crate::link::Linking;
 use crate::lookup::{Prepared, Work};
 use crate::paths;
+use crate::rust::{Crate, outputs};
 
 /// Most objects remembered; beyond it all are forgotten, which only makes a miss less well explained.
 const MAX_OBJECTS: usize = 50_000;
@@ -34,6 +35,8 @@ struct Parts {
     used: Key,
     /// The source's name and content; for a link there is none.
     source: Option<(Vec<u8>, Digest)>,
+    /// The crates that a call names, by name and content.
+    crates: Arc<Vec<(Vec<u8>, Digest)>>,
 }
 
 impl Parts {
@@ -46,6 +49,19 @@ impl Parts {
             tool: prepared.driver.key,
             used: prepared.toolset.key,
             source: Some((invocation.source.clone(), prepared.source)),
+            crates: Arc::default(),
+        }
+    }
+
+    fn of_crate(work: &Crate) -> Self {
+        Self {
+            call: Arc::clone(&work.call),
+            options: work.request.key_args.clone(),
+            shows_cwd: true,
+            tool: work.rustc.key,
+            used: work.linker.as_ref().map_or(work.rustc.key, |linker| linker.key),
+            source: Some((work.request.source.clone(), work.source)),
+            crates: Arc::clone(&work.externs),
         }
     }
 
@@ -57,12 +73,19 @@ impl Parts {
             tool: linking.tool.key(),
             used: linking.linker.key,
             source: None,
+            crates: Arc::default(),
         }
     }
 }
 
 fn object(prepared: &Prepared) -> PathBuf {
     paths::resolve(&prepared.call.cwd, &prepared.invocation.object)
+}
+
+/// What tells a crate's calls apart: the place of its outputs, and their names.
+fn made_of(work: &Crate) -> PathBuf {
+    let name = outputs::expected(&work.request).pop().unwrap_or_default();
+    paths::resolve(&work.call.cwd, &work.request.out_dir).join(name)
 }
 
 fn linked(linking: &Linking) -> PathBuf {
@@ -75,6 +98,7 @@ impl Earlier {
         let (made, parts) = match work {
             Work::Compile(prepared) => (object(prepared), Parts::of_compile(prepared)),
             Work::Link(linking) => (linked(linking), Parts::of_link(linking)),
+            Work::Rust(work) => (made_of(work), Parts::of_crate(work)),
             Work::Archive(_) => return,
         };
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -95,6 +119,11 @@ impl Earlier {
         Refusal { reason: Reason::FirstSeen, detail }
     }
 
+    /// The same for a crate.
+    pub(crate) fn never_compiled(&self, work: &Crate) -> String {
+        self.described(made_of(work), &Parts::of_crate(work))
+    }
+
     fn described(&self, made: PathBuf, now: &Parts) -> String {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(&made).map_or_else(String::new, |then| describe(then, now))
@@ -112,6 +141,12 @@ fn describe(then: &Parts, now: &Parts) -> String {
         named.push("another source".to_owned());
     } else if then.source != now.source {
         named.push("the source's content".to_owned());
+    }
+    for (name, content) in now.crates.iter() {
+        match then.crates.iter().find(|(known, _)| known == name) {
+            Some((_, then)) if then == content => {}
+            _ => named.push(format!("crate {}", paths::text(name))),
+        }
     }
     let (without, with) = options(&then.options, &now.options);
     named.extend(without.iter().map(|option| format!("without {option}")));

@@ -67,6 +67,20 @@ impl Environment {
         Some(self.0.remove(self.place(name.as_bytes())?).1)
     }
 
+    /// Keeps the variables whose names `keep` wants.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&[u8]) -> bool) {
+        self.0.retain(|(name, _)| keep(name));
+    }
+
+    /// The same with the variable `name` holding `value`.
+    pub(crate) fn with(mut self, name: &str, value: &[u8]) -> Self {
+        match self.0.binary_search_by(|(known, _)| known.as_slice().cmp(name.as_bytes())) {
+            Ok(place) => self.0[place].1 = value.to_vec(),
+            Err(place) => self.0.insert(place, (name.as_bytes().to_vec(), value.to_vec())),
+        }
+        self
+    }
+
     fn place(&self, name: &[u8]) -> Option<usize> {
         self.0.binary_search_by(|(known, _)| known.as_slice().cmp(name)).ok()
     }

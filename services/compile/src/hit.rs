@@ -10,6 +10,10 @@ use crate::args::Refusal;
 use crate::lookup::{Known, Work};
 use crate::portable::list;
 use crate::record::bare;
+use crate::rust::{
+    self,
+    outputs::{Form, Outputs},
+};
 use crate::state::Core;
 
 /// Names of outputs in an action result.
@@ -29,24 +33,18 @@ impl Core {
             bare(Reason::StoreFailed)
         };
         let mut outputs = Vec::with_capacity(known.result.outputs.len());
-        for output in &known.result.outputs {
+        for output in known.result.outputs.iter().filter(|output| output.name != rust::list::NAME) {
             let (path, style) = place(work, &output.name).ok_or_else(gone)?;
             let mut file = OutputFile {
-                path: path.to_vec(),
+                path,
                 size: output.digest.size,
                 mode: output.mode,
                 style: style.into(),
                 ..Default::default()
             };
-            let list = match work {
-                Work::Compile(prepared) if output.name == DEPFILE => {
-                    prepared.shared_root().map(|root| (prepared.driver.dialect.family, root))
-                }
-                _ => None,
-            };
-            if let Some((family, root)) = list {
+            if let Some(rewrite) = for_this_call(work, &output.name) {
                 let stored = self.store.read_blob(&output.digest, list::MAX_BYTES).map_err(failed)?;
-                file.inline = list::put_in(family, root, &stored.ok_or_else(gone)?).ok_or_else(gone)?;
+                file.inline = rewrite(&stored.ok_or_else(gone)?).ok_or_else(gone)?;
                 file.size = file.inline.len() as u64;
             } else if output.digest.size <= MAX_INLINE {
                 let content = self.store.read_blob(&output.digest, MAX_INLINE).map_err(failed)?;
@@ -61,22 +59,43 @@ impl Core {
             Work::Compile(prepared) => prepared.invocation.outputs().count(),
             Work::Archive(_) => 1,
             Work::Link(linking) => linking.outputs(),
+            // Debug information may stand beside them.
+            Work::Rust(work) => outputs.len().max(rust::outputs::expected(&work.request).len()),
         };
         if outputs.len() != expected {
             return Err(gone());
         }
+        let stderr = match work {
+            Work::Rust(work) => work.outputs.put_in_notes(&known.result.stderr).ok_or_else(gone)?,
+            _ => known.result.stderr.clone(),
+        };
         Ok(Hit {
             outputs,
             stdout: known.result.stdout.clone(),
-            stderr: known.result.stderr.clone(),
+            stderr,
             exit_code: known.result.exit_code,
             record: 0,
         })
     }
 }
 
+/// What makes this call's own of the stored output called `name`, where each call has another.
+#[expect(clippy::type_complexity, reason = "it is used once")]
+fn for_this_call<'a>(work: &'a Work, name: &str) -> Option<Box<dyn Fn(&[u8]) -> Option<Vec<u8>> + 'a>> {
+    match work {
+        Work::Compile(prepared) if name == DEPFILE => {
+            let (family, root) = (prepared.driver.dialect.family, prepared.shared_root()?);
+            Some(Box::new(move |stored| list::put_in(family, root, stored)))
+        }
+        Work::Rust(work) if name == rust::outputs::dep_info_name(&work.request) => {
+            Some(Box::new(|stored| work.outputs.put_in_list(stored)))
+        }
+        _ => None,
+    }
+}
+
 /// Where the output called `name` goes, and how it is written there.
-fn place<'a>(work: &'a Work, name: &str) -> Option<(&'a [u8], WriteStyle)> {
+fn place(work: &Work, name: &str) -> Option<(Vec<u8>, WriteStyle)> {
     match work {
         Work::Compile(prepared) => {
             let invocation = &prepared.invocation;
@@ -88,11 +107,16 @@ fn place<'a>(work: &'a Work, name: &str) -> Option<(&'a [u8], WriteStyle)> {
                     (&side.path, side.in_place)
                 }
             };
-            Some((path, if in_place { WriteStyle::Rewrite } else { WriteStyle::Replace }))
+            Some((path.clone(), if in_place { WriteStyle::Rewrite } else { WriteStyle::Replace }))
         }
-        Work::Link(linking) => linking.place(name),
-        Work::Archive(filing) => {
-            (name == ARCHIVE).then(|| (filing.request.archive.as_slice(), filing.style()))
+        Work::Link(linking) => linking.place(name).map(|(path, style)| (path.to_vec(), style)),
+        Work::Archive(filing) => (name == ARCHIVE).then(|| (filing.request.archive.clone(), filing.style())),
+        Work::Rust(work) => {
+            let style = match Outputs::form(name) {
+                Form::InPlace => WriteStyle::Rewrite,
+                Form::Replaced => WriteStyle::Replace,
+            };
+            Some((work.outputs.place(name)?, style))
         }
     }
 }

@@ -107,6 +107,13 @@ pub(crate) fn action(base: &Key, entry: &Entry) -> Key {
         hasher.field("present", &present.path);
         hasher.field("folder", &[u8::from(present.folder)]);
     }
+    for fact in &entry.facts {
+        hasher.field("fact", &fact.name);
+        match &fact.digest {
+            Some(digest) => hasher.field("is", &digest.hash),
+            None => hasher.field("is not", b""),
+        };
+    }
     entry.absent.each(|folder, name| {
         hasher.field("in", folder);
         hasher.field("absent", name);

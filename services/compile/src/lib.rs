@@ -34,6 +34,7 @@ mod places;
 mod portable;
 mod publish;
 mod record;
+pub mod rust;
 mod seen;
 mod service;
 mod settle;

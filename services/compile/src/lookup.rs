@@ -14,14 +14,16 @@ use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::code;
 use crate::files;
-use crate::identity::{Driver, Tool, Toolset};
+use crate::identity::{self, Driver, Tool, Toolset};
 use crate::key::{self, Parts};
 use crate::link::Linking;
+use crate::manifest::Fact;
 use crate::manifest::codec;
-use crate::manifest::validate::{By, Validation};
+use crate::manifest::validate::{By, Marked, Validation, nothing_holds};
 use crate::paths;
 use crate::portable::{Portable, Root};
 use crate::record::{Draft, bare};
+use crate::rust::Crate;
 use crate::state::Core;
 
 /// A call that can be cached, and what its key is made of.
@@ -56,6 +58,7 @@ pub(crate) enum Work {
     Compile(Box<Prepared>),
     Archive(Box<Filing>),
     Link(Box<Linking>),
+    Rust(Box<Crate>),
 }
 
 impl Work {
@@ -65,8 +68,17 @@ impl Work {
             Self::Compile(prepared) => prepared.base,
             Self::Archive(filing) => filing.base,
             Self::Link(linking) => linking.base,
+            Self::Rust(work) => work.base,
         }
     }
+}
+
+/// What a call has of its own, where entries speak of calls in general.
+#[derive(Clone, Copy)]
+struct Own<'a> {
+    cwd: &'a Path,
+    marks: Option<&'a dyn Marked>,
+    holds: &'a dyn Fn(&Fact) -> Result<(), Refusal>,
 }
 
 /// A known result, its blobs present and pinned.
@@ -106,16 +118,39 @@ impl Sought {
 }
 
 impl Core {
-    /// Takes `call` apart and makes its base key; `draft` learns what becomes known on the way.
-    pub(crate) async fn prepare(
+    /// What `call` is, and whether its result is known; `draft` learns what becomes known on the way. What the result
+    /// holds is pinned to `connection`.
+    pub(crate) async fn seek(
         self: &Arc<Self>,
         call: &Arc<Call>,
         draft: &mut Draft,
-    ) -> Result<Work, Refusal> {
+        connection: ConnectionId,
+    ) -> Result<(Work, Found), Refusal> {
         if !call.sees_like(self.context.filesystem_view) {
             return Err(bare(Reason::OtherFilesystemView));
         }
         call.env.refuse()?;
+        if !identity::is_rustc(&call.tool_name) {
+            let work = self.prepare(call, draft).await?;
+            let found = self.find(&work, connection)?;
+            return Ok((work, found));
+        }
+        let mut own = std::mem::take(draft);
+        let seek = move |core: &Self, call: &Arc<Call>| {
+            let sought = core.prepare_crate(call, &mut own).and_then(|work| {
+                let work = Work::Rust(Box::new(work));
+                let found = core.find(&work, connection)?;
+                Ok((work, found))
+            });
+            Ok((own, sought))
+        };
+        let (told, sought) = self.blocking(call, seek).await?;
+        *draft = told;
+        sought
+    }
+
+    /// Takes `call` apart and makes its base key; `draft` learns what becomes known on the way.
+    async fn prepare(self: &Arc<Self>, call: &Arc<Call>, draft: &mut Draft) -> Result<Work, Refusal> {
         let tool = match self.compilers.known_tool(call) {
             Some(known) => known?,
             None => self.blocking(call, |core, call| core.compilers.tool(call)).await?,
@@ -222,17 +257,28 @@ impl Core {
     pub(crate) fn find(&self, work: &Work, connection: ConnectionId) -> Result<Found, Refusal> {
         match work {
             Work::Compile(prepared) => {
-                let (cwd, root) = (prepared.call.cwd.as_path(), prepared.shared_root());
-                let found = self.find_by_manifest(&prepared.base, cwd, root, prepared.by_code, connection)?;
+                let marks = prepared.shared_root().map(|root| root as &dyn Marked);
+                let own = Own { cwd: &prepared.call.cwd, marks, holds: &nothing_holds };
+                let found = self.find_by_manifest(&prepared.base, own, prepared.by_code, connection)?;
                 if matches!(found, Sought::Known(_)) {
                     self.seen.remember(prepared.seen, prepared.source);
                 }
                 Ok(found.or_else(|| self.never_seen(prepared)))
             }
             Work::Link(linking) => {
-                let found =
-                    self.find_by_manifest(&linking.base, &linking.call.cwd, None, false, connection)?;
+                let own = Own { cwd: &linking.call.cwd, marks: None, holds: &nothing_holds };
+                let found = self.find_by_manifest(&linking.base, own, false, connection)?;
                 Ok(found.or_else(|| self.earlier.never_linked(linking)))
+            }
+            Work::Rust(work) => {
+                let folders = work.native_folders();
+                let holds = |fact: &Fact| work.holds(fact, &self.fingerprints);
+                let own = Own { cwd: &work.call.cwd, marks: Some(&folders), holds: &holds };
+                let found = self.find_by_manifest(&work.base, own, false, connection)?;
+                if matches!(found, Sought::Known(_)) {
+                    self.seen.remember(work.seen, work.source);
+                }
+                Ok(found.or_else(|| self.never_compiled(work)))
             }
             Work::Archive(filing) => {
                 let Some(known) = self.fetch(filing.base, connection)? else {
@@ -261,8 +307,7 @@ impl Core {
     fn find_by_manifest(
         &self,
         base: &Key,
-        cwd: &Path,
-        root: Option<&Root>,
+        own: Own<'_>,
         by_code: bool,
         connection: ConnectionId,
     ) -> Result<Sought, Refusal> {
@@ -275,11 +320,12 @@ impl Core {
             }
         };
         let mut validation = Validation {
-            cwd,
-            root,
+            cwd: own.cwd,
+            marks: own.marks,
             fingerprints: &self.fingerprints,
             absence: &self.absence,
             codes: &self.codes,
+            holds: own.holds,
             seen: HashMap::new(),
         };
         let mut missing = None;
@@ -305,6 +351,15 @@ impl Core {
             }
         }
         Ok(missing.map_or(Sought::Never, Sought::Missing))
+    }
+
+    fn never_compiled(&self, work: &Crate) -> Refusal {
+        match self.seen.source(&work.seen) {
+            Some(then) if then != work.source => {
+                Refusal { reason: Reason::InputChanged, detail: paths::text(&work.request.source) }
+            }
+            _ => Refusal { reason: Reason::FirstSeen, detail: self.earlier.never_compiled(work) },
+        }
     }
 
     fn never_seen(&self, prepared: &Prepared) -> Refusal {

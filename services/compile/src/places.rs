@@ -184,6 +184,12 @@ impl Look<'_> {
         Ok(found)
     }
 
+    /// The input that `spelled`, which leads to `path`, is another name of.
+    fn other_name(&self, spelled: &[u8], path: &Path) -> Option<PathBuf> {
+        let real = if spelled.starts_with(b"/") { None } else { path.canonicalize().ok() };
+        real.filter(|real| self.places.inputs.contains(real.as_path()))
+    }
+
     /// Judges something that exists where a file was, or could be, looked for.
     fn note(&mut self, spelled: &[u8], tested: bool) -> Result<(), Refusal> {
         if spelled.ends_with(b".gch") || spelled.ends_with(b".pch") {
@@ -193,19 +199,16 @@ impl Look<'_> {
         if self.places.inputs.contains(path.as_path()) {
             return Ok(());
         }
-        if !spelled.starts_with(b"/")
-            && let Ok(real) = path.canonicalize()
-            && self.places.inputs.contains(real.as_path())
-        {
-            self.found.other_names.push((spelled.to_vec(), real));
-            return Ok(());
-        }
         match files::node(self.places.fingerprints, &path)? {
             Node::File(stamp) if files::young(&stamp, self.places.started) => {
                 Err(about(Reason::InputsChangedMeanwhile, spelled))
             }
             Node::File(stamp) if self.places.once.may_be(self.places.fingerprints, &path, &stamp)? => {
                 Err(about(Reason::IncludedOnce, spelled))
+            }
+            Node::File(_) if let Some(real) = self.other_name(spelled, &path) => {
+                self.found.other_names.push((spelled.to_vec(), real));
+                Ok(())
             }
             Node::File(_) if !tested => Ok(()),
             Node::File(_) => {

@@ -35,6 +35,9 @@ const MAX_LIST: u64 = 8 * 1024 * 1024;
 /// Mode bits of everything a compiler or archiver writes, before the umask.
 pub(crate) const MODE: u32 = 0o666;
 
+/// Mode bits of what can be executed, before the umask.
+pub(crate) const EXECUTABLE_MODE: u32 = 0o777;
+
 /// What was stored.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stored {
@@ -50,6 +53,7 @@ impl Core {
             Planned::Compile(compiling) => self.publish_compile(compiling, publish),
             Planned::Archive(filing) => self.publish_archive(filing, &publish),
             Planned::Link(joining) => self.publish_link(joining, publish),
+            Planned::Rust(compiling) => self.publish_crate(compiling, publish),
         }
     }
 
@@ -224,7 +228,9 @@ impl Core {
             let known = files.iter().position(|file| file.path == real).map(|place| inputs[place].clone());
             inputs.extend(known.map(|input| Input { path, ..input }));
         }
-        Ok((Entry { inputs, present: found.present, absent, action: prepared.base }, files))
+        let entry =
+            Entry { inputs, present: found.present, facts: Vec::new(), absent, action: prepared.base };
+        Ok((entry, files))
     }
 
     /// Adds to `inputs` what of each text matters. It may have changed since it was read: then nothing is added.

@@ -6,6 +6,7 @@ use crate::archive::Request;
 use crate::args::{Invocation, Refusal};
 use crate::call::Call;
 use crate::paths;
+use crate::rust;
 
 /// A record in the making: what is known of a call so far.
 #[derive(Clone, Debug, Default)]
@@ -15,13 +16,22 @@ pub(crate) struct Draft {
     output: String,
     key: String,
     cwd: String,
+    /// The crate and its version.
+    unit: String,
+    /// Process group of the caller: one build, as far as shells can tell.
+    build: u32,
     /// The daemon's own time so far, microseconds.
     pub(crate) overhead_us: u64,
 }
 
 impl Draft {
     pub(crate) fn new(call: &Call) -> Self {
-        Self { tool: call.tool_text(), cwd: paths::path_text(&call.cwd), ..Self::default() }
+        Self {
+            tool: call.tool_text(),
+            cwd: paths::path_text(&call.cwd),
+            build: call.process_group,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn parsed(&mut self, invocation: &Invocation) {
@@ -37,6 +47,21 @@ impl Draft {
     pub(crate) fn linked(&mut self, request: &crate::link::Request) {
         self.source = request.files.first().map(|file| paths::text(file)).unwrap_or_default();
         self.output = paths::text(&request.output);
+    }
+
+    pub(crate) fn crate_parsed(&mut self, call: &Call, request: &rust::args::Request) {
+        self.source = paths::text(&request.source);
+        let name = rust::outputs::expected(request).pop().unwrap_or_default();
+        let place = rust::outputs::Outputs::of(request).place(&name).unwrap_or_default();
+        self.output = paths::text(&place);
+        let version = call.whole_env.get("CARGO_PKG_VERSION").map(paths::text).unwrap_or_default();
+        self.unit = format!("{} {version}", paths::text(&request.crate_name)).trim_end().to_owned();
+    }
+
+    /// The crate of a call that is not understood further.
+    pub(crate) fn named_crate(&mut self, args: &[Vec<u8>]) {
+        let mut after = args.iter().skip_while(|arg| *arg != b"--crate-name").skip(1);
+        self.unit = after.next().map(|name| paths::text(name)).unwrap_or_default();
     }
 
     pub(crate) fn keyed(&mut self, action: &Key) {
@@ -56,6 +81,8 @@ impl Draft {
             bytes,
             key: self.key,
             cwd: self.cwd,
+            unit: self.unit,
+            build: self.build,
         }
     }
 }

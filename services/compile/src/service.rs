@@ -27,6 +27,7 @@ use crate::link::{Joining, Linking};
 use crate::lookup::{Found, Known, Prepared, Work};
 use crate::paths;
 use crate::record::{Draft, since};
+use crate::rust;
 use crate::state::{Compiling, Core, NAME, Plan, Planned};
 
 /// How long one client waits for another that compiles the same.
@@ -56,6 +57,7 @@ impl Compile {
         match request {
             Request::Lookup(lookup) => self.lookup(connection, lookup).await,
             Request::Publish(publish) => self.publish(connection, publish).await,
+            Request::ListRustArtifacts(_) => self.rust_artifacts().await,
             Request::Abandon(abandon) => {
                 if let Some((plan, _hold)) = self.0.leases.take(abandon.lease, connection.id) {
                     self.lost(plan);
@@ -77,10 +79,7 @@ impl Compile {
         let mut waited = Waited::default();
         loop {
             let mut draft = Draft::new(&call);
-            let found = match core.prepare(&call, &mut draft).await {
-                Ok(work) => core.find(&work, connection.id).map(|found| (work, found)),
-                Err(refusal) => Err(refusal),
-            };
+            let found = core.seek(&call, &mut draft, connection.id).await;
             draft.overhead_us = since(clock, start.saturating_add(waited.ns));
             let (work, why) = match found {
                 Err(refusal) => {
@@ -112,6 +111,10 @@ impl Compile {
                         }
                         Work::Link(linking) => {
                             self.let_link(connection.id, *linking, draft, &why, waited.enough)
+                        }
+                        Work::Rust(work) => {
+                            let work = core.tell(work).await;
+                            self.let_compile_crate(connection.id, work, draft, &why, waited.enough)
                         }
                         Work::Archive(filing) => match core.expect_archive(*filing).await {
                             Ok(filing) => self.let_file(connection.id, filing, draft, &why, waited.enough),
@@ -169,6 +172,48 @@ impl Compile {
         };
         run.lease = core.leases.give(base, connection, alone, plan)?;
         Ok(run)
+    }
+
+    /// Gives a lease; where a linker runs, it is to list what it reads.
+    fn let_compile_crate(
+        &self,
+        connection: ConnectionId,
+        work: Box<rust::Crate>,
+        draft: Draft,
+        why: &Refusal,
+        alone: bool,
+    ) -> Result<Run, watch::Receiver<Ending>> {
+        let core = &self.0;
+        let base = work.base;
+        let mut run = told(why.reason);
+        let plan = |lease: u64| {
+            let lists = work.linker.as_ref().map(|_| rust::Lists {
+                call: core.list_file(lease).with_extension("link"),
+                read: core.list_file(lease),
+            });
+            if let Some(lists) = &lists {
+                run.args = work.call.args.iter().cloned().chain(lists.arguments()).collect();
+            }
+            let work = Planned::Rust(Box::new(rust::Compiling { work: *work, lists }));
+            Plan { work, draft, why: (why.reason, why.detail.clone()) }
+        };
+        run.lease = core.leases.give(base, connection, alone, plan)?;
+        Ok(run)
+    }
+
+    async fn rust_artifacts(&self) -> Reply {
+        let core = Arc::clone(&self.0);
+        let listed = tokio::task::spawn_blocking(move || core.rust_artifacts()).await;
+        match listed {
+            Ok(Ok(artifacts)) => Reply::RustArtifacts(artifacts),
+            _ => {
+                let reason = Reason::StoreFailed;
+                Reply::Failure(CompileFailure {
+                    id: reason.id().to_owned(),
+                    sentence: reason.sentence().to_owned(),
+                })
+            }
+        }
     }
 
     /// Gives a lease; what an archiver reads is known already.

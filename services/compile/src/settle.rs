@@ -36,12 +36,13 @@ impl Core {
 }
 
 impl Work {
-    /// The inputs that the command line names.
+    /// The inputs that are known before the tool runs.
     fn named_files(&self) -> Vec<PathBuf> {
         let resolved = |cwd, files: &[Vec<u8>]| files.iter().map(|file| paths::resolve(cwd, file)).collect();
         match self {
             Self::Compile(prepared) => vec![paths::resolve(&prepared.call.cwd, &prepared.invocation.source)],
             Self::Archive(filing) => resolved(&filing.call.cwd, &filing.request.members),
+            Self::Rust(work) => work.named_files(),
             Self::Link(linking) => resolved(&linking.call.cwd, &linking.request.files),
         }
     }

@@ -18,6 +18,7 @@ use crate::link::{self, Joining, Study};
 use crate::lookup::Prepared;
 use crate::peers::Peers;
 use crate::record::Draft;
+use crate::rust;
 use crate::seen::Seen;
 use crate::texts::Texts;
 
@@ -37,6 +38,7 @@ pub(crate) struct Core {
     pub(crate) codes: Texts<Code>,
     /// What the files of links need.
     pub(crate) studies: Texts<Study>,
+    pub(crate) rust: rust::Memory,
     pub(crate) seen: Seen,
     pub(crate) earlier: Earlier,
     pub(crate) leases: Leases<Plan>,
@@ -62,6 +64,7 @@ pub(crate) enum Planned {
     Compile(Box<Compiling>),
     Archive(Box<Filing>),
     Link(Box<Joining>),
+    Rust(Box<rust::Compiling>),
 }
 
 /// A compile under way.
@@ -77,12 +80,17 @@ pub(crate) struct Compiling {
 impl Plan {
     /// Removes what only the daemon wanted.
     pub(crate) fn clean(&self) {
-        let list = match &self.work {
-            Planned::Compile(compiling) => compiling.list_is_ours.then_some(&compiling.list),
-            Planned::Link(joining) => joining.list_is_ours.then_some(&joining.list),
-            Planned::Archive(_) => None,
+        let lists = match &self.work {
+            Planned::Compile(compiling) => {
+                compiling.list_is_ours.then_some(&compiling.list).into_iter().collect()
+            }
+            Planned::Link(joining) => joining.list_is_ours.then_some(&joining.list).into_iter().collect(),
+            Planned::Rust(compiling) => {
+                compiling.lists.iter().flat_map(|lists| [&lists.call, &lists.read]).collect()
+            }
+            Planned::Archive(_) => Vec::new(),
         };
-        if let Some(list) = list {
+        for list in lists {
             // It may never have been written.
             let _ = std::fs::remove_file(list);
         }
@@ -102,6 +110,7 @@ impl Core {
             texts: Texts::new(directives::scan),
             codes: Texts::new(code::read),
             studies: Texts::new(link::study),
+            rust: rust::Memory::default(),
             seen: Seen::default(),
             earlier: Earlier::default(),
             leases: Leases::default(),

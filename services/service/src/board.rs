@@ -36,6 +36,10 @@ pub struct NewRecord {
     pub key: String,
     /// Working folder of the call.
     pub cwd: String,
+    /// What is built, where the tool says so: a crate and its version.
+    pub unit: String,
+    /// Process group of the caller; 0 when unknown.
+    pub build: u32,
 }
 
 /// Counts and latest records of all services. Shared by all of them.
@@ -117,6 +121,8 @@ impl Board {
             bytes: new.bytes,
             key: new.key,
             cwd: new.cwd,
+            unit: new.unit,
+            build: new.build,
         });
         id
     }

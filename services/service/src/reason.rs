@@ -48,6 +48,8 @@ reasons! {
     InputAppeared = "input_appeared", Miss, "a file appeared where the action had looked for one in vain";
     InputVanished = "input_vanished", Miss, "a file that the action relied on is gone";
     GoFirstSeen = "go_first_seen", Miss, "no output was put under this go action before";
+    VariableChanged = "variable_changed", Miss, "a variable that the source reads has changed";
+    SurroundingsChanged = "surroundings_changed", Miss, "the result shows where or how it was made, and that has changed";
     ResultGone = "result_gone", Miss, "the result was evicted, cleared or found damaged";
 
     OptionUnknown = "option_unknown", Uncacheable, "the call has an option that larder does not know";
@@ -81,6 +83,9 @@ reasons! {
     OutputMissing = "output_missing", Uncacheable, "the tool succeeded and an expected output is not there";
     DependenciesUnreadable = "dependencies_unreadable", Uncacheable, "the list of files that the tool read could not be understood";
     NamesTheRoot = "names_the_root", Uncacheable, "an output or a message names the folder of a portable build";
+    ExternUnknown = "extern_unknown", Uncacheable, "what a dependency needs in its turn could not be learned";
+    PackageTooLarge = "package_too_large", Uncacheable, "a procedural macro could read more files of the package than are looked at";
+    NativeLibraryUnknown = "native_library_unknown", Uncacheable, "a source asks for a native library whose name only the compiler knows";
     OtherFilesystemView = "other_filesystem_view", Uncacheable, "the caller does not see the files that the daemon sees";
 
     StoreFailed = "store_failed", Error, "the store could not be read or written";
@@ -89,6 +94,7 @@ reasons! {
     InternalError = "internal_error", Error, "larder failed in a way that it should not";
 
     NotACompile = "not_a_compile", Bypass, "the call is none that larder caches: a question, or a step that makes something else";
+    Incremental = "incremental", Bypass, "an incremental compile is left to the compiler's own cache";
     LeaseLost = "lease_lost", Bypass, "the client went away before it could say how the tool ended";
     StartingUp = "starting_up", Bypass, "the daemon is still loading its state";
     Draining = "draining", Bypass, "the daemon is about to exit";

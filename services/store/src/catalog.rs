@@ -58,6 +58,11 @@ impl Catalog {
         self.actions
     }
 
+    /// Their names.
+    pub(crate) fn action_ids(&self) -> Vec<RecordId> {
+        self.records.keys().filter(|id| id.kind == RecordKind::Action).copied().collect()
+    }
+
     pub(crate) fn has_blob(&self, digest: &Digest) -> bool {
         self.blobs.contains_key(digest)
     }

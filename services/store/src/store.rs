@@ -89,6 +89,24 @@ impl Store {
         }
     }
 
+    /// Shows `visit` every action result. To be looked at is no use: nothing is evicted later for it.
+    ///
+    /// # Errors
+    /// See [`Store`].
+    pub fn each_action(&self, mut visit: impl FnMut(&Key, &ActionResult)) -> Result<(), StoreError> {
+        let ids = self.disk.catalog().action_ids();
+        for id in ids {
+            let bytes = {
+                let _unchanged = self.records.read().unwrap_or_else(PoisonError::into_inner);
+                self.disk.record(&id)?
+            };
+            if let Some(result) = bytes.and_then(|bytes| ActionResult::decode(&bytes).ok()) {
+                visit(&id.key, &result);
+            }
+        }
+        Ok(())
+    }
+
     /// Keeps `result` under `key`, in place of what was kept before.
     ///
     /// # Errors

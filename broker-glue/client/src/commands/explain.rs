@@ -1,4 +1,4 @@
-//! `larder explain FILE`
+//! `larder explain [FILE]`
 
 use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
@@ -11,14 +11,7 @@ use crate::running::Running;
 const RECORDS: u32 = 1000;
 
 pub(super) fn run(file: &Path, json: bool) -> anyhow::Result<ExitCode> {
-    let Some(mut daemon) = Running::find()? else {
-        anyhow::bail!("no daemon is running, and what it knew of calls is gone with it\nhint: larder start");
-    };
-    let control_reply::Reply::Stats(stats) =
-        daemon.control(control_request::Request::Stats(StatsRequest { records: RECORDS }))?
-    else {
-        anyhow::bail!("the daemon's answer makes no sense");
-    };
+    let stats = stats()?;
     let wanted = plain(&std::path::absolute(file)?);
     let Some(record) = stats.records.iter().find(|record| is_about(record, &wanted)) else {
         anyhow::bail!(
@@ -34,6 +27,43 @@ pub(super) fn run(file: &Path, json: bool) -> anyhow::Result<ExitCode> {
     };
     super::print(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Every request of the latest command line that was no hit and could have been one.
+pub(super) fn last_build(json: bool) -> anyhow::Result<ExitCode> {
+    let stats = stats()?;
+    let Some(latest) = stats.records.first() else {
+        anyhow::bail!(
+            "nothing was built since the daemon started\nhint: larder --help says how to build through it"
+        );
+    };
+    let of_it: Vec<&Record> =
+        stats.records.iter().filter(|record| record.build == latest.build).rev().collect();
+    let missed: Vec<&Record> = of_it.iter().copied().filter(|record| is_missed(record)).collect();
+    let text = if json {
+        serde_json::to_string_pretty(&missed)? + "\n"
+    } else {
+        let hits = of_it.iter().filter(|record| record.outcome == "hit").count();
+        super::render::missed(&missed, hits, |record| sentence(&stats, record))
+    };
+    super::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Questions to a tool are no misses.
+fn is_missed(record: &Record) -> bool {
+    record.outcome != "hit" && record.reason != "not_a_compile"
+}
+
+/// All that the daemon knows of calls.
+fn stats() -> anyhow::Result<Stats> {
+    let Some(mut daemon) = Running::find()? else {
+        anyhow::bail!("no daemon is running, and what it knew of calls is gone with it\nhint: larder start");
+    };
+    match daemon.control(control_request::Request::Stats(StatsRequest { records: RECORDS }))? {
+        control_reply::Reply::Stats(stats) => Ok(stats),
+        _ => anyhow::bail!("the daemon's answer makes no sense"),
+    }
 }
 
 /// Whether `record` made the file `wanted`, or compiled it.

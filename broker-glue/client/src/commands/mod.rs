@@ -3,6 +3,7 @@
 mod doctor;
 mod explain;
 mod render;
+mod rust;
 mod start;
 mod stats;
 mod status;
@@ -27,9 +28,9 @@ As a compiler wrapper (anything that is not a command above is taken for a tool)
   larder gcc -c hello.c -o hello.o
   make CC=\"larder gcc\"
   cmake -DCMAKE_C_COMPILER_LAUNCHER=larder …
+  RUSTC_WRAPPER=larder cargo build
   ln -s $(command -v larder) ~/bin/gcc
-For Go: export GOCACHEPROG=\"larder go\"
-RUNNING_PROCESS_DISABLE=1 runs every tool without larder.";
+RUNNING_PROCESS_DISABLE=1 runs every tool without larder; for Go: export GOCACHEPROG=\"larder go\".";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -47,10 +48,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show how the latest compile of an object or source ended, and why
+    /// Show how the latest compile of an object or source ended, and why; without one, each miss of the last build
     Explain {
         /// An object or a source, as the compiler was told
-        file: std::path::PathBuf,
+        file: Option<std::path::PathBuf>,
         /// As JSON
         #[arg(long)]
         json: bool,
@@ -62,7 +63,13 @@ enum Command {
         json: bool,
     },
     /// Serve a go command, which runs this as its GOCACHEPROG
+    #[command(hide = true)]
     Go,
+    /// Look at what is cached of Rust
+    Rust {
+        #[command(subcommand)]
+        command: rust::Command,
+    },
     /// Show what came from the cache, what did not, and why
     Stats {
         /// As JSON
@@ -96,7 +103,9 @@ pub fn run() -> ExitCode {
         Command::Start => start::run(),
         Command::Stop { broker } => stop::run(broker),
         Command::Status { json } => status::run(json),
-        Command::Explain { file, json } => explain::run(&file, json),
+        Command::Explain { file: Some(file), json } => explain::run(&file, json),
+        Command::Explain { file: None, json } => explain::last_build(json),
+        Command::Rust { command } => rust::run(&command),
         Command::Doctor { json } => doctor::run(json),
         Command::Go => return crate::go::run(),
         Command::Stats { json, records } => stats::run(json, records),
@@ -129,10 +138,10 @@ mod tests {
 
     #[test]
     fn commands_are_told_from_tools() {
-        for word in ["start", "stop", "status", "stats", "explain", "doctor", "go"] {
+        for word in ["start", "stop", "status", "stats", "explain", "doctor", "go", "rust"] {
             assert!(is_command(OsStr::new(word)), "{word}");
         }
-        for word in ["gcc", "cc", "/usr/bin/clang", "starter", ""] {
+        for word in ["gcc", "cc", "/usr/bin/clang", "rustc", "starter", ""] {
             assert!(!is_command(OsStr::new(word)), "{word}");
         }
     }

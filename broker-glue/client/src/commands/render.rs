@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use larder_proto::v1::{Figure, Record, Stats, Status};
+use larder_proto::v1::{Figure, Record, RustArtifacts, Stats, Status};
 
 pub(super) fn status(status: &Status) -> String {
     let mut lines = vec![
@@ -87,6 +87,7 @@ pub(super) fn record(record: &Record, sentence: &str) -> String {
         ("because", sentence.to_owned()),
         ("about", record.detail.clone()),
         ("tool", record.tool.clone()),
+        ("crate", record.unit.clone()),
         ("source", record.source.clone()),
         ("output", record.output.clone()),
         ("in", record.cwd.clone()),
@@ -97,6 +98,40 @@ pub(super) fn record(record: &Record, sentence: &str) -> String {
     let mut text = String::new();
     for (name, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
         let _ = writeln!(text, "{name:<10}{value}");
+    }
+    text
+}
+
+/// What of a build was no hit, one line each; `sentence` says a record's reason in words.
+pub(super) fn missed<'a>(
+    missed: &[&'a Record],
+    hits: usize,
+    sentence: impl Fn(&'a Record) -> &'a str,
+) -> String {
+    let mut text = format!("{hits} hits, {} other calls in the last build\n", missed.len());
+    for record in missed {
+        let what = if record.unit.is_empty() { &record.source } else { &record.unit };
+        let about = if record.detail.is_empty() { String::new() } else { format!(": {}", record.detail) };
+        let _ = writeln!(text, "{:<12} {what}: {}{about}", record.outcome, sentence(record));
+    }
+    text
+}
+
+/// What is cached of Rust, one line each.
+pub(super) fn artifacts(artifacts: &RustArtifacts, now_unix_ms: u64) -> String {
+    let mut text = String::new();
+    for artifact in &artifacts.artifacts {
+        let age = duration(now_unix_ms.saturating_sub(artifact.created_unix_ms).saturating_mul(1000));
+        let name = format!("{} {}", artifact.name, artifact.version);
+        let _ = writeln!(
+            text,
+            "{:<36} {:<12} {:>9} {:>12}  {}",
+            name.trim_end(),
+            artifact.kind,
+            bytes(artifact.bytes),
+            age,
+            artifact.outputs.join(" ")
+        );
     }
     text
 }

@@ -10,8 +10,9 @@ use larder_proto::v1::{EnvVar, Lookup};
 use super::ToolCall;
 
 pub(super) fn lookup(call: &ToolCall, tool: &OsStr) -> io::Result<Lookup> {
+    let everything = compile_env::carries_everything(call.name.as_bytes());
     let mut env: Vec<EnvVar> = std::env::vars_os()
-        .filter(|(name, _)| compile_env::is_carried(name.as_bytes()))
+        .filter(|(name, _)| everything || compile_env::is_carried(name.as_bytes()))
         .map(|(name, value)| EnvVar { name: name.into_vec(), value: value.into_vec() })
         .collect();
     env.sort_by(|a, b| a.name.cmp(&b.name));
@@ -28,6 +29,7 @@ pub(super) fn lookup(call: &ToolCall, tool: &OsStr) -> io::Result<Lookup> {
         mount_namespace: rustix::fs::stat("/proc/self/ns/mnt").map_or(0, |stat| stat.st_ino),
         root_device: root.st_dev,
         root_inode: root.st_ino,
+        process_group: u32::try_from(rustix::process::getpgrp().as_raw_nonzero().get()).unwrap_or(0),
     })
 }
 

@@ -70,7 +70,7 @@ fn cached(call: &ToolCall, tool: &OsStr, folders: &Folders, runtime: &Runtime) -
         compile_reply::Reply::Run(run) if run.lease == 0 => Err(Aside::Quietly),
         compile_reply::Reply::Run(run) => Ok(miss(call, tool, runtime, &mut wire, &run)),
         compile_reply::Reply::Failure(failure) => Err(Aside::Because(failure.sentence)),
-        compile_reply::Reply::Published(_) => {
+        compile_reply::Reply::Published(_) | compile_reply::Reply::RustArtifacts(_) => {
             Err(Aside::Because("the daemon's answer makes no sense".to_owned()))
         }
     }

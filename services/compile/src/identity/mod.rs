@@ -14,6 +14,7 @@ pub(crate) mod loader;
 mod memo;
 mod premises;
 mod probe;
+mod rustc;
 pub(crate) mod verbose;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +28,8 @@ pub(crate) use self::archiver::{Archiver, Role};
 pub(crate) use self::linker::Linker;
 use self::memo::Memo;
 use self::premises::{Collector, Premises};
+pub(crate) use self::probe::Probe;
+pub(crate) use self::rustc::{Rustc, is_one as is_rustc};
 use crate::args::{Dialect, Family, Invocation, Language, Refusal};
 use crate::call::Call;
 use crate::{key, paths};
@@ -78,6 +81,7 @@ pub(crate) struct Compilers {
     tools: Memo<Tool>,
     toolsets: Memo<Toolset>,
     linkers: Memo<Linker>,
+    rustcs: Memo<Rustc>,
 }
 
 impl Compilers {
@@ -89,6 +93,7 @@ impl Compilers {
             tools: Memo::default(),
             toolsets: Memo::default(),
             linkers: Memo::default(),
+            rustcs: Memo::default(),
         }
     }
 
@@ -182,6 +187,25 @@ impl Compilers {
         })
     }
 
+    /// The Rust compiler of `call` for `target`, if it is known and unchanged. Asks nobody.
+    pub(crate) fn known_rustc(
+        &self,
+        call: &Call,
+        target: Option<&[u8]>,
+    ) -> Option<Result<Arc<Rustc>, Refusal>> {
+        self.rustcs.known(&rustc::question(call, target), &self.fingerprints, self.clock.monotonic_ns())
+    }
+
+    /// The Rust compiler of `call` for `target`. May run it, and read all of it: for threads that may block.
+    pub(crate) fn rustc(&self, call: &Call, target: Option<&[u8]>) -> Result<Arc<Rustc>, Refusal> {
+        let question = rustc::question(call, target);
+        self.rustcs.get(question, &self.fingerprints, self.clock.monotonic_ns(), || {
+            let mut collector = Collector::new(&self.fingerprints, &*self.clock);
+            let found = rustc::identify(&mut collector, call, target, &*self.clock);
+            self.answer(found, collector)
+        })
+    }
+
     fn answer<T>(
         &self,
         found: Result<T, Refusal>,
@@ -210,7 +234,7 @@ impl Asked<'_> {
     /// Asks the driver with the call's options, then `args`.
     fn ask(&self, args: &[&str]) -> Result<probe::Answer, Refusal> {
         let args = args.iter().map(|arg| arg.as_bytes());
-        probe::Probe {
+        Probe {
             program: &self.call.tool,
             argv0: &self.call.tool_name,
             args: self.options.iter().copied().chain(args).collect(),

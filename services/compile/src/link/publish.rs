@@ -21,12 +21,9 @@ use crate::manifest::{Entry, Input};
 use crate::once::Once;
 use crate::paths;
 use crate::places::{Asked, Places};
-use crate::publish::{MODE, Stored, Written, read_written};
+use crate::publish::{EXECUTABLE_MODE, MODE, Stored, Written, read_written};
 use crate::record::bare;
 use crate::state::Core;
-
-/// Mode bits of what can be executed, before the umask.
-const EXECUTABLE_MODE: u32 = 0o777;
 
 /// Most files of one link.
 const MAX_FILES: usize = 20_000;
@@ -35,9 +32,9 @@ const MAX_FILES: usize = 20_000;
 const PASSED_BY: &[u8] = b"skipping incompatible";
 
 /// One file that the linker read.
-struct Part {
-    input: Input,
-    path: PathBuf,
+pub(crate) struct Part {
+    pub(crate) input: Input,
+    pub(crate) path: PathBuf,
     study: Arc<Study>,
 }
 
@@ -110,7 +107,12 @@ impl Core {
     }
 
     /// All files that the linker read, each once.
-    fn parts(&self, joining: &Joining, listed: Vec<Vec<u8>>, started: u64) -> Result<Vec<Part>, Refusal> {
+    pub(crate) fn parts(
+        &self,
+        joining: &Joining,
+        listed: Vec<Vec<u8>>,
+        started: u64,
+    ) -> Result<Vec<Part>, Refusal> {
         let linking = &joining.linking;
         let cwd = linking.call.cwd.as_path();
         // A linker need not list what was named to it and of no use.
@@ -156,7 +158,7 @@ impl Core {
     }
 
     /// The input set, its action key still open.
-    fn link_entry(
+    pub(crate) fn link_entry(
         &self,
         joining: &Joining,
         parts: &[Part],
@@ -179,7 +181,7 @@ impl Core {
         };
         let (found, absent) = places.look(asked(joining, parts))?;
         let inputs = parts.iter().map(|part| part.input.clone()).collect();
-        Ok(Entry { inputs, present: found.present, absent, action: linking.base })
+        Ok(Entry { inputs, present: found.present, facts: Vec::new(), absent, action: linking.base })
     }
 }
 

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 
 use larder_service::{Digest, Key};
 
-use super::{Absences, Entry, Group, Input, MAX_ENTRIES, Manifest, Names, Present};
+use super::{Absences, Entry, Fact, Group, Input, MAX_ENTRIES, Manifest, Names, Present};
 
 /// Version of the form.
-pub(crate) const VERSION: u8 = 2;
+pub(crate) const VERSION: u8 = 3;
 
 /// Most bytes of one manifest.
 pub(crate) const MAX_BYTES: usize = 8 * 1024 * 1024;
@@ -47,6 +47,10 @@ fn is_readable(entry: &Entry) -> bool {
     };
     entry.inputs.iter().all(|input| is_path(&input.path) && input.digest.size <= MAX_NUMBER)
         && entry.present.iter().all(|present| is_path(&present.path))
+        && entry
+            .facts
+            .iter()
+            .all(|fact| is_path(&fact.name) && fact.digest.is_none_or(|digest| digest.size <= MAX_NUMBER))
         && names.iter().all(is_path)
         && *shared <= names.len()
         && groups.iter().all(is_group)
@@ -94,6 +98,14 @@ impl<'a> Encoder<'a> {
         number(&mut out, entry.present.len() as u64);
         for present in &entry.present {
             number(&mut out, self.string(&present.path) * 2 + u64::from(present.folder));
+        }
+        number(&mut out, entry.facts.len() as u64);
+        for fact in &entry.facts {
+            number(&mut out, self.string(&fact.name) * 2 + u64::from(fact.digest.is_some()));
+            if let Some(digest) = &fact.digest {
+                number(&mut out, digest.size);
+                out.extend_from_slice(&digest.hash);
+            }
         }
         number(&mut out, entry.absent.names.len() as u64);
         for name in &entry.absent.names {
@@ -224,6 +236,12 @@ impl<'a> Reader<'a> {
             let number = reader.number()?;
             Ok(Present { path: at(strings, number / 2)?.to_vec(), folder: number % 2 == 1 })
         })?;
+        let facts = self.list(|reader| {
+            let number = reader.number()?;
+            let name = at(strings, number / 2)?.to_vec();
+            let digest = if number % 2 == 1 { Some(reader.digest()?) } else { None };
+            Ok(Fact { name, digest })
+        })?;
         let names = self.list(|reader| Ok(reader.of(strings)?.to_vec()))?;
         let shared = self.number()?;
         if shared > names.len() as u64 {
@@ -243,7 +261,7 @@ impl<'a> Reader<'a> {
             Ok(Group { folder, names })
         })?;
         let absent = Absences { names, shared: shared as usize, groups };
-        Ok(Entry { inputs, present, absent, action: Key(self.hash()?) })
+        Ok(Entry { inputs, present, facts, absent, action: Key(self.hash()?) })
     }
 }
 
@@ -280,6 +298,10 @@ mod tests {
             Entry {
                 inputs: vec![input("a.c", "#include \"a.h\""), input("inc/a.h", text)],
                 present: vec![Present { path: b"/usr/include/linux".into(), folder: true }],
+                facts: vec![
+                    Fact { name: b"SET".into(), digest: Some(Digest::of(b"value")) },
+                    Fact { name: b"UNSET".into(), digest: None },
+                ],
                 absent: Absences {
                     names: vec![b"a.h".into(), b"sys/b.h".into(), b"a.h.gch".into()],
                     shared: 2,
@@ -296,7 +318,7 @@ mod tests {
 
     #[test]
     fn the_stored_form_is_the_golden_one() {
-        let golden = include_bytes!("../../tests/golden/manifest-v2.bin");
+        let golden = include_bytes!("../../tests/golden/manifest-v3.bin");
         assert_eq!(encode(&small()).unwrap(), golden, "a change of the form needs a new version");
         assert_eq!(decode(golden).unwrap(), small());
     }
@@ -308,7 +330,7 @@ mod tests {
             assert!(decode(&bytes[..length]).is_err(), "{length} bytes were taken for a manifest");
         }
         assert!(decode(&[bytes.as_slice(), &[0]].concat()).is_err());
-        assert_eq!(decode(&[1]), Err(CodecError("it is of another version")));
+        assert_eq!(decode(&[VERSION - 1]), Err(CodecError("it is of another version")));
     }
 
     #[test]
@@ -321,7 +343,9 @@ mod tests {
             |entry| entry.absent.groups[0].names = Names::Only(vec![]),
             |entry| entry.absent.groups[0].names = Names::AllBut(vec![0, 1, 2]),
         ];
-        let beyond: [Change; 10] = [
+        let beyond: [Change; 12] = [
+            |entry| entry.facts[0].name = vec![b'a'; MAX_PATH as usize + 1],
+            |entry| entry.facts[0].digest = Some(Digest { hash: [0; 32], size: MAX_NUMBER + 1 }),
             |entry| entry.inputs[1].path = vec![b'a'; MAX_PATH as usize + 1],
             |entry| entry.present[0].path = vec![b'a'; MAX_PATH as usize + 1],
             |entry| entry.absent.names[2] = vec![b'a'; MAX_PATH as usize + 1],
@@ -376,6 +400,7 @@ mod tests {
         let entry = |text: &str| Entry {
             inputs: (0..90).map(|number| input(number, if number == 7 { text } else { "" })).collect(),
             present: Vec::new(),
+            facts: Vec::new(),
             absent: absent.clone(),
             action: Key(Digest::of(text.as_bytes()).hash),
         };
@@ -394,6 +419,7 @@ mod tests {
             code,
         });
         let present = (path(), any::<bool>()).prop_map(|(path, folder)| Present { path, folder });
+        let fact = (path(), prop::option::of(digest())).prop_map(|(name, digest)| Fact { name, digest });
         let groups = prop::collection::vec((path(), any::<bool>(), any::<u8>()), 0..4);
         let absent = (prop::collection::vec(path(), 0..8), groups).prop_map(|(names, groups)| {
             let group = |(folder, all_but, bits): (Vec<u8>, bool, u8)| {
@@ -407,12 +433,14 @@ mod tests {
         let entry = (
             prop::collection::vec(input, 0..5),
             prop::collection::vec(present, 0..3),
+            prop::collection::vec(fact, 0..3),
             absent,
             any::<[u8; 32]>(),
         )
-            .prop_map(|(inputs, present, absent, action)| Entry {
+            .prop_map(|(inputs, present, facts, absent, action)| Entry {
                 inputs,
                 present,
+                facts,
                 absent,
                 action: Key(action),
             });

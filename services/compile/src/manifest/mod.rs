@@ -22,6 +22,8 @@ pub(crate) struct Entry {
     pub(crate) inputs: Vec<Input>,
     /// What existed and mattered though it was not read.
     pub(crate) present: Vec<Present>,
+    /// What else held: variables of the environment, and what the service that made the entry names by itself.
+    pub(crate) facts: Vec<Fact>,
     /// Names that did not exist where the tool could have looked for them.
     pub(crate) absent: Absences,
     /// The action these inputs lead to.
@@ -35,6 +37,14 @@ pub(crate) struct Input {
     pub(crate) digest: Digest,
     /// Of the text without its comments, where only that matters.
     pub(crate) code: Option<Digest>,
+}
+
+/// Something that is neither a file nor a name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Fact {
+    pub(crate) name: Vec<u8>,
+    /// Of what it was; `None` where it was not at all.
+    pub(crate) digest: Option<Digest>,
 }
 
 /// Something that existed, whatever it held.
@@ -84,6 +94,18 @@ impl Absences {
         }
     }
 
+    /// Adds what `other`, which has no shared names, says.
+    pub(crate) fn add(&mut self, other: Self) {
+        let before = self.names.len() as u32;
+        self.names.extend(other.names);
+        self.groups.extend(other.groups.into_iter().map(|group| match group.names {
+            Names::Only(names) | Names::AllBut(names) => {
+                let names = Names::Only(names.into_iter().map(|name| name + before).collect());
+                Group { folder: group.folder, names }
+            }
+        }));
+    }
+
     /// Calls `visit` with each folder and each name absent from it.
     pub(crate) fn each<'a>(&'a self, mut visit: impl FnMut(&'a [u8], &'a [u8])) {
         for group in &self.groups {
@@ -112,7 +134,13 @@ mod tests {
         let mut hasher = Hasher::key("test");
         hasher.field("number", &[number]);
         let action = hasher.finish_key();
-        Entry { inputs: Vec::new(), present: Vec::new(), absent: Absences::default(), action }
+        Entry {
+            inputs: Vec::new(),
+            present: Vec::new(),
+            facts: Vec::new(),
+            absent: Absences::default(),
+            action,
+        }
     }
 
     #[test]

@@ -6,24 +6,36 @@ use std::path::{Path, PathBuf};
 use larder_fingerprint::Fingerprints;
 use larder_service::{Digest, Reason};
 
-use super::{Absences, Entry, Input};
+use super::{Absences, Entry, Fact, Input};
 use crate::absence::Absence;
 use crate::args::Refusal;
 use crate::code::Code;
 use crate::files::{self, Node};
 use crate::paths;
-use crate::portable::{Root, place};
 use crate::texts::Texts;
+
+/// What calls may have each in their own way, and stored paths have a mark for.
+pub(crate) trait Marked {
+    /// `stored` with what this call has in the mark's place. `None` where it has nothing there.
+    fn put_in(&self, stored: &[u8]) -> Option<Vec<u8>>;
+}
 
 /// Validation of the entries of one manifest: a file that several of them name is looked at once.
 pub(crate) struct Validation<'a> {
     pub(crate) cwd: &'a Path,
-    /// Stands where paths have a mark.
-    pub(crate) root: Option<&'a Root>,
+    /// What stands where paths have a mark.
+    pub(crate) marks: Option<&'a dyn Marked>,
     pub(crate) fingerprints: &'a Fingerprints,
     pub(crate) absence: &'a Absence,
     pub(crate) codes: &'a Texts<Code>,
+    /// What holds now of what an entry says beyond files: the reason and the detail where it does not.
+    pub(crate) holds: &'a dyn Fn(&Fact) -> Result<(), Refusal>,
     pub(crate) seen: HashMap<PathBuf, Option<Digest>>,
+}
+
+/// For entries that say nothing beyond files.
+pub(crate) fn nothing_holds(fact: &Fact) -> Result<(), Refusal> {
+    Err(Refusal { reason: Reason::SurroundingsChanged, detail: paths::text(&fact.name) })
 }
 
 /// What counts as unchanged.
@@ -38,6 +50,7 @@ pub(crate) enum By {
 impl Validation<'_> {
     /// Says what is no longer as `entry` has it: the reason of the miss, and the file it is about.
     pub(crate) fn check(&mut self, entry: &Entry, by: By) -> Result<(), Refusal> {
+        entry.facts.iter().try_for_each(self.holds)?;
         for input in &entry.inputs {
             match self.content(input) {
                 Some(digest) if digest == input.digest => {}
@@ -109,7 +122,10 @@ impl Validation<'_> {
 
     /// Where the path `stored` leads; `None` where it would not be the caller's.
     fn place(&self, stored: &[u8]) -> Option<PathBuf> {
-        place(self.root, self.cwd, stored)
+        match self.marks {
+            Some(marks) => Some(paths::resolve(self.cwd, &marks.put_in(stored)?)),
+            None => Some(paths::resolve(self.cwd, stored)),
+        }
     }
 
     fn node(&self, stored: &[u8]) -> Result<Node, Refusal> {
@@ -118,7 +134,7 @@ impl Validation<'_> {
     }
 
     fn broken(&self, reason: Reason, stored: &[u8]) -> Refusal {
-        let spelled = self.root.and_then(|root| root.put_in(stored));
+        let spelled = self.marks.and_then(|marks| marks.put_in(stored));
         Refusal { reason, detail: paths::text(spelled.as_deref().unwrap_or(stored)) }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::root::{MARK, Root};
 use crate::args::Family;
+use crate::manifest::validate::Marked as _;
 
 /// Largest list that is kept with a mark in the root's place, and travels in the reply: bytes.
 pub(crate) const MAX_BYTES: u64 = 512 * 1024;

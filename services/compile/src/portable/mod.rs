@@ -18,7 +18,7 @@ use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::paths;
 
-pub(crate) use root::{Root, place};
+pub(crate) use root::Root;
 
 /// What a prefix map does not reach, or does in another way for each root.
 const FOR_ONE_TREE: &[&str] = &["prefix-map", "unique-internal-linkage-names"];

@@ -1,12 +1,13 @@
 //! The root of a project's working tree, and paths with a mark in its place.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use larder_service::Reason;
 
 use crate::args::Refusal;
 use crate::inputs::about;
 use crate::manifest::Entry;
+use crate::manifest::validate::Marked;
 use crate::paths;
 
 /// Stands in the root's place; no path has it.
@@ -57,15 +58,6 @@ impl Root {
         self.rest(spelled).map_or_else(|| spelled.to_vec(), |rest| [&[MARK], rest].concat())
     }
 
-    /// `stored` with the root in the mark's place. `None` where the prefix map would change it for this root, though
-    /// it did not for the one under which it was stored.
-    pub(crate) fn put_in(&self, stored: &[u8]) -> Option<Vec<u8>> {
-        match stored.split_first() {
-            Some((&MARK, rest)) => Some([&self.0, rest].concat()),
-            _ => (!stored.starts_with(&self.0)).then(|| stored.to_vec()),
-        }
-    }
-
     /// Puts the mark into all paths of `entry`.
     pub(crate) fn take_out_of(&self, entry: &mut Entry) -> Result<(), Refusal> {
         let inputs = entry.inputs.iter_mut().map(|input| &mut input.path);
@@ -82,11 +74,14 @@ impl Root {
     }
 }
 
-/// Where `stored` leads for a call from `cwd`, and how it is spelled there. `None` where it is not the same for `root`.
-pub(crate) fn place(root: Option<&Root>, cwd: &Path, stored: &[u8]) -> Option<PathBuf> {
-    match root {
-        Some(root) => Some(paths::resolve(cwd, &root.put_in(stored)?)),
-        None => Some(paths::resolve(cwd, stored)),
+impl Marked for Root {
+    /// `None` also where the prefix map would change it for this root, though it did not for the one under which it was
+    /// stored.
+    fn put_in(&self, stored: &[u8]) -> Option<Vec<u8>> {
+        match stored.split_first() {
+            Some((&MARK, rest)) => Some([&self.0, rest].concat()),
+            _ => (!stored.starts_with(&self.0)).then(|| stored.to_vec()),
+        }
     }
 }
 

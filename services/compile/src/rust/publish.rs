@@ -1,0 +1,452 @@
+//! Stores what a compile of a crate made, when it is sure what it was made of.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use larder_proto::v1::Publish;
+use larder_service::{Digest, Reason};
+use larder_store::{ActionResult, OutputBlob, StoreError};
+use memchr::memmem;
+
+use super::args::CrateType;
+use super::lineage::{Crates, Looking};
+use super::{Compiling, Crate, dep_info, facts, linking, list, outputs, surroundings};
+use crate::args::Refusal;
+use crate::files;
+use crate::inputs::{self, about};
+use crate::key;
+use crate::manifest::{Entry, Input};
+use crate::once::Once;
+use crate::paths;
+use crate::places::{Asked, Places};
+use crate::publish::{EXECUTABLE_MODE, MODE, Stored, Written, read_written};
+use crate::record::{Draft, bare};
+use crate::state::Core;
+
+/// Most files of one kind that one crate may read.
+const MAX_INPUTS: usize = 20_000;
+
+/// Most archives in a folder of native libraries that are all held to be inputs.
+const FEW_ARCHIVES: usize = 256;
+
+/// Largest output that is searched for the names of folders, bytes; of a larger one it is taken that it has them.
+const MAX_SEARCHED: u64 = 512 << 20;
+
+impl Core {
+    /// All crates that go into `work`. May run the compiler: for threads that may block.
+    fn crates_of(&self, work: &Crate) -> Result<Crates, Refusal> {
+        self.rust.lineage.crates(&Looking {
+            fingerprints: &self.fingerprints,
+            clock: &*self.context.clock,
+            call: &work.call,
+            rustc: &work.rustc,
+            request: &work.request,
+        })
+    }
+
+    /// As [`Self::tell_lineage`], on a thread that may block.
+    pub(crate) async fn tell(self: &Arc<Self>, work: Box<Crate>) -> Box<Crate> {
+        let (core, told) = (Arc::clone(self), work.clone());
+        // A failure costs the next ones a question each.
+        let _ = tokio::task::spawn_blocking(move || core.tell_lineage(&told)).await;
+        work
+    }
+
+    /// Remembers what `work` is made of, for the crates that name it: with a library's declarations written, they may
+    /// be compiled while it still is.
+    pub(crate) fn tell_lineage(&self, work: &Crate) {
+        // Where it is not known, nothing is stored in the end, and the next one asks the compiler.
+        let Ok(crates) = self.crates_of(work) else { return };
+        let folder = paths::resolve(&work.call.cwd, &work.request.out_dir);
+        let is_macro = work.request.crate_types.contains(&CrateType::ProcMacro);
+        self.rust.lineage.tell(&folder, &outputs::stem(&work.request), is_macro, &crates);
+    }
+
+    /// Stores what `publish` tells of, or says why not. Reads many files: for threads that may block.
+    pub(crate) fn publish_crate(&self, plan: &Compiling, publish: Publish) -> Result<Stored, Refusal> {
+        let started = self.may_be_stored(&publish)?;
+        let work = &plan.work;
+        let request = &work.request;
+        let mut names = outputs::expected(request);
+        names.extend(linking::split_debug(work).into_iter().filter(|name| {
+            let path = work.outputs.place(name).map(|place| paths::resolve(&work.call.cwd, &place));
+            path.is_some_and(|path| Written::at(&path, name.as_bytes(), started).is_ok())
+        }));
+        let list_name = outputs::dep_info_name(request);
+        let list_place = work.outputs.place(&list_name).ok_or_else(|| bare(Reason::InternalError))?;
+        let list = read_written(&paths::resolve(&work.call.cwd, &list_place), &list_place, started)?;
+        let info = dep_info::read(&list).map_err(|error| {
+            tracing::debug!(%error, "a list of sources is not understood");
+            about(Reason::DependenciesUnreadable, &list_place)
+        })?;
+        let same = self.prepare_crate(&work.call, &mut Draft::default())?;
+        if same.base != work.base || *same.arguments != *work.arguments {
+            return Err(about(Reason::InputsChangedMeanwhile, &request.source));
+        }
+        let crates = self.crates_of(work)?;
+        let mut entry = self.crate_entry(plan, &info, &crates, started)?;
+
+        let failed = |error: StoreError| {
+            tracing::warn!(%error, "failed to store a crate");
+            bare(Reason::StoreFailed)
+        };
+        let notes = work
+            .outputs
+            .taken_out_of_notes(&publish.stderr, &names)
+            .ok_or_else(|| bare(Reason::StreamsMixed))?;
+        let stored_list = work
+            .outputs
+            .taken_out_of_list(&list, &names)
+            .ok_or_else(|| about(Reason::DependenciesUnreadable, &list_place))?;
+        let mut shows = Shows::new(work);
+        shows.look(&notes);
+        shows.look(&publish.stdout);
+        shows.look(&stored_list);
+        let mut stored = Vec::with_capacity(names.len());
+        for name in &names {
+            let place = work.outputs.place(name).ok_or_else(|| bare(Reason::InternalError))?;
+            let path = paths::resolve(&work.call.cwd, &place);
+            let written = Written::at(&path, &place, started)?;
+            let digest = if *name == list_name {
+                self.store.put_bytes(&stored_list).map_err(failed)?
+            } else {
+                shows.look_at(&path);
+                self.store.put_file(&path).map_err(failed)?
+            };
+            if Written::at(&path, &place, started)? != written {
+                return Err(about(Reason::InputsChangedMeanwhile, &place));
+            }
+            let mode = if outputs::is_executable(name, request) { EXECUTABLE_MODE } else { MODE };
+            stored.push(OutputBlob { name: name.clone(), digest, mode });
+        }
+        for name in shows.facts() {
+            entry.facts.push(work.fact(name, &self.fingerprints)?);
+        }
+        if !outputs::only_notes(&notes) || !publish.stdout.is_empty() {
+            entry.facts.push(work.fact(facts::SHOWN, &self.fingerprints)?);
+        }
+        entry.action = key::action(&work.base, &entry);
+        let bytes = stored.iter().map(|output| output.digest.size).sum();
+        let about_it = self.store.put_bytes(&list::described(work)).map_err(failed)?;
+        stored.push(OutputBlob { name: list::NAME.to_owned(), digest: about_it, mode: 0 });
+        let result = ActionResult {
+            outputs: stored,
+            stdout: publish.stdout,
+            stderr: notes,
+            exit_code: 0,
+            tool_us: publish.tool_us,
+            created_unix_ms: self.context.clock.unix_ms(),
+        };
+        let action = entry.action;
+        self.put_entry(&work.base, entry, &action, &result)?;
+        self.seen.remember(work.seen, work.source);
+        if let Err(error) = self.store.evict_if_needed() {
+            tracing::warn!(%error, "failed to make room in the store");
+        }
+        Ok(Stored { action, bytes })
+    }
+
+    /// The input set, its action key still open.
+    fn crate_entry(
+        &self,
+        plan: &Compiling,
+        info: &dep_info::DepInfo,
+        crates: &Crates,
+        started: u64,
+    ) -> Result<Entry, Refusal> {
+        let work = &plan.work;
+        let cwd = work.call.cwd.as_path();
+        let changed = |path: &[u8]| about(Reason::InputsChangedMeanwhile, path);
+        for path in &crates.files {
+            if files::young(&files::fingerprint(&self.fingerprints, path)?.stamp, started) {
+                return Err(changed(&paths::into_bytes(path.clone())));
+            }
+        }
+        let mut entry = match &plan.lists {
+            Some(lists) => self.linked_entry(work, lists, crates, started)?,
+            None => Entry {
+                inputs: Vec::new(),
+                present: Vec::new(),
+                facts: Vec::new(),
+                absent: Default::default(),
+                action: work.base,
+            },
+        };
+        let mut asks = Libraries::default();
+        let mut asked = Asked::default();
+        let sources = self.sources(work, info, started, &mut asks)?;
+        for source in &sources {
+            if let Some((folder, name)) = twin(&source.path) {
+                asked.add_local(&folder, &name, false);
+            }
+        }
+        if work.rustc.lints {
+            self.add_lint_settings(work, &mut entry, &mut asked, started)?;
+        }
+        let inputs: Vec<PathBuf> = sources.iter().map(|source| paths::resolve(cwd, &source.path)).collect();
+        let places = Places {
+            cwd,
+            fingerprints: &self.fingerprints,
+            absence: &self.absence,
+            folders: &[],
+            inputs: inputs.iter().map(PathBuf::as_path).collect(),
+            once: Once::default(),
+            output_folders: &[],
+            started,
+        };
+        let (_, absent) = places.look(asked)?;
+        entry.absent.add(absent);
+        // The root is in the base key.
+        entry.inputs.extend(sources.into_iter().skip(1));
+        self.add_facts(work, info, crates, asks, started, &mut entry)?;
+        let folders = work.native_folders();
+        let paths = entry.inputs.iter_mut().map(|input| &mut input.path);
+        let paths = paths.chain(entry.present.iter_mut().map(|present| &mut present.path));
+        for path in paths.chain(entry.absent.groups.iter_mut().map(|group| &mut group.folder)) {
+            *path = folders.taken_out(path);
+        }
+        Ok(entry)
+    }
+
+    /// What the compiler read as source, the root first.
+    fn sources(
+        &self,
+        work: &Crate,
+        info: &dep_info::DepInfo,
+        started: u64,
+        asks: &mut Libraries,
+    ) -> Result<Vec<Input>, Refusal> {
+        let cwd = work.call.cwd.as_path();
+        if info.sources.len() > MAX_INPUTS {
+            return Err(about(Reason::DependenciesUnreadable, &work.request.source));
+        }
+        let root = paths::resolve(cwd, &work.request.source);
+        let reader = inputs::Reader { cwd, fingerprints: &self.fingerprints, texts: &self.texts, started };
+        let mut checked = HashSet::new();
+        let mut sources = Vec::with_capacity(info.sources.len());
+        for spelled in &info.sources {
+            let changed = || about(Reason::InputsChangedMeanwhile, spelled);
+            let path = paths::resolve(cwd, spelled);
+            if path.symlink_metadata().is_err() {
+                return Err(changed());
+            }
+            let (fingerprint, text) = self.rust.texts.read(&self.fingerprints, &path)?;
+            if files::young(&fingerprint.stamp, started) || reader.moved(&path, &mut checked) {
+                return Err(changed());
+            }
+            if sources.is_empty() && (path != root || fingerprint.digest != work.source) {
+                return Err(changed());
+            }
+            asks.add(&text);
+            sources.push(Input { path: spelled.clone(), digest: fingerprint.digest, code: None });
+        }
+        Ok(sources)
+    }
+
+    /// Adds what else the result rests on: variables, the crates behind those that are named, native libraries, and what
+    /// procedural macros can see.
+    fn add_facts(
+        &self,
+        work: &Crate,
+        info: &dep_info::DepInfo,
+        crates: &Crates,
+        asks: Libraries,
+        started: u64,
+        entry: &mut Entry,
+    ) -> Result<(), Refusal> {
+        for (name, value) in &info.variables {
+            let fact = work.fact(name, &self.fingerprints)?;
+            if fact.digest != value.as_deref().map(Digest::of) {
+                return Err(about(Reason::InputsChangedMeanwhile, name));
+            }
+            entry.facts.push(fact);
+        }
+        entry.facts.extend(crates.behind.iter().map(|(stem, digest)| facts::of_crate(stem, *digest)));
+        let named: HashSet<&[u8]> = crates.named.iter().map(|one| bare_name(&one.name)).collect();
+        let unnamed =
+            |name: &&Vec<u8>| !named.contains(name.as_slice()) && !OF_THE_SYSROOT.contains(&name.as_slice());
+        if let Some(name) = asks.crates.iter().find(unnamed) {
+            // Found in a search folder, by rules of its own.
+            return Err(about(Reason::ExternUnknown, name));
+        }
+        if work.request.emit.contains_key(&super::args::Emit::Link) {
+            self.add_libraries(work, asks, started, entry)?;
+        }
+        if crates.runs_code {
+            entry.facts.extend(surroundings::facts(&work.call, &self.fingerprints)?);
+        }
+        Ok(())
+    }
+
+    /// Adds the static libraries that go into the result.
+    fn add_libraries(
+        &self,
+        work: &Crate,
+        asks: Libraries,
+        started: u64,
+        entry: &mut Entry,
+    ) -> Result<(), Refusal> {
+        let folders = work.native_folders();
+        if folders.spelled().is_empty() {
+            return Ok(());
+        }
+        if asks.computed {
+            return Err(about(Reason::NativeLibraryUnknown, &work.request.source));
+        }
+        let mut names: HashSet<(Vec<u8>, bool)> =
+            facts::named_libraries(&work.request).map(|(name, verbatim)| (name.to_vec(), verbatim)).collect();
+        // Whether the attribute says that the name is the file's own is not looked into.
+        names.extend(asks.libraries.into_iter().flat_map(|name| [(name.clone(), false), (name, true)]));
+        for folder in folders.spelled() {
+            // What a macro of another crate asks for is seen here.
+            let archives = archives(&paths::resolve(&work.call.cwd, folder));
+            if archives.len() <= FEW_ARCHIVES {
+                names.extend(archives.into_iter().map(|name| (name, true)));
+            }
+        }
+        let mut names: Vec<_> = names.into_iter().collect();
+        names.sort();
+        for (name, verbatim) in names {
+            if let Some(path) = work.library_file(&name, verbatim, &self.fingerprints)?
+                && files::young(&files::fingerprint(&self.fingerprints, &path)?.stamp, started)
+            {
+                return Err(about(Reason::InputsChangedMeanwhile, &paths::into_bytes(path)));
+            }
+            entry.facts.push(work.fact(&facts::library_name(&name, verbatim), &self.fingerprints)?);
+        }
+        Ok(())
+    }
+
+    /// Adds the files that Clippy's driver looks for by itself.
+    fn add_lint_settings(
+        &self,
+        work: &Crate,
+        entry: &mut Entry,
+        asked: &mut Asked,
+        started: u64,
+    ) -> Result<(), Refusal> {
+        const NAMES: [&str; 4] = [".clippy.toml", "clippy.toml", "Cargo.toml", "Cargo.lock"];
+        let variable = |name| work.call.whole_env.get(name).filter(|value| !value.is_empty());
+        let start = variable("CLIPPY_CONF_DIR").or_else(|| variable("CARGO_MANIFEST_DIR"));
+        let start =
+            start.map_or_else(|| work.call.cwd.clone(), |folder| paths::resolve(&work.call.cwd, folder));
+        for folder in start.ancestors() {
+            for name in NAMES {
+                let path = folder.join(name);
+                let spelled = paths::into_bytes(path.clone());
+                if path.is_file() {
+                    let fingerprint = files::fingerprint(&self.fingerprints, &path)?;
+                    if files::young(&fingerprint.stamp, started) {
+                        return Err(about(Reason::InputsChangedMeanwhile, &spelled));
+                    }
+                    entry.inputs.push(Input { path: spelled, digest: fingerprint.digest, code: None });
+                } else {
+                    asked.add_local(&paths::into_bytes(folder.to_owned()), name.as_bytes(), false);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Crates that are found without being named.
+const OF_THE_SYSROOT: [&[u8]; 7] =
+    [b"alloc", b"core", b"proc_macro", b"self", b"std", b"test", b"compiler_builtins"];
+
+/// What all sources of a crate ask for.
+#[derive(Default)]
+struct Libraries {
+    libraries: HashSet<Vec<u8>>,
+    crates: HashSet<Vec<u8>>,
+    computed: bool,
+}
+
+impl Libraries {
+    fn add(&mut self, text: &super::text::Asks) {
+        self.libraries.extend(text.libraries.iter().cloned());
+        self.crates.extend(text.crates.iter().cloned());
+        self.computed |= text.computed_library;
+    }
+}
+
+/// The crate's name without the options before it.
+fn bare_name(name: &[u8]) -> &[u8] {
+    name.rsplit(|byte| *byte == b':').next().unwrap_or(name)
+}
+
+/// Names of the archives in `folder`.
+fn archives(folder: &Path) -> Vec<Vec<u8>> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| paths::into_bytes(entry.file_name().into()));
+    names.filter(|name| name.ends_with(b".a") || name.ends_with(b".lib")).collect()
+}
+
+/// Where the module in the file `spelled` could stand as well, which is an error when both are there: `a/mod.rs` for
+/// `a.rs`, and the other way round. Folder and name.
+fn twin(spelled: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (folder, name) = paths::split(spelled);
+    if name == b"mod.rs" {
+        let (above, module) = paths::split(folder);
+        return (!module.is_empty()).then(|| (above.to_vec(), [module, b".rs"].concat()));
+    }
+    let module = name.strip_suffix(b".rs")?;
+    Some((paths::join(folder, module), b"mod.rs".to_vec()))
+}
+
+/// Whether what is stored shows this call's own folders.
+struct Shows {
+    out_dir: Vec<Vec<u8>>,
+    folders: Vec<Vec<u8>>,
+    found_out_dir: bool,
+    found_folders: bool,
+}
+
+impl Shows {
+    fn new(work: &Crate) -> Self {
+        let folder = &work.request.out_dir;
+        let stem = outputs::stem(&work.request).into_bytes();
+        let mut out_dir =
+            vec![paths::join(folder, &stem), paths::join(folder, &[b"lib", stem.as_slice()].concat())];
+        if folder.starts_with(b"/") {
+            out_dir.push(folder.clone());
+        }
+        let others = work.request.folders.iter().map(|(_, folder)| folder.clone());
+        let folders = others.filter(|other| other.starts_with(b"/") && other != folder).collect();
+        Self { out_dir, folders, found_out_dir: false, found_folders: false }
+    }
+
+    fn look(&mut self, bytes: &[u8]) {
+        let has = |names: &[Vec<u8>]| names.iter().any(|name| memmem::find(bytes, name).is_some());
+        self.found_out_dir |= has(&self.out_dir);
+        self.found_folders |= has(&self.folders);
+    }
+
+    fn look_at(&mut self, path: &Path) {
+        let small = path.metadata().is_ok_and(|meta| meta.len() <= MAX_SEARCHED);
+        match small.then(|| std::fs::read(path)) {
+            Some(Ok(bytes)) => self.look(&bytes),
+            _ => (self.found_out_dir, self.found_folders) = (true, true),
+        }
+    }
+
+    fn facts(&self) -> impl Iterator<Item = &'static [u8]> {
+        let out_dir = self.found_out_dir.then_some(facts::OUT_DIR);
+        let folders = self.found_folders.then_some(facts::FOLDERS);
+        out_dir.into_iter().chain(folders)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_could_stand_in_another_file() {
+        let pair = |folder: &str, name: &str| Some((folder.as_bytes().to_vec(), name.as_bytes().to_vec()));
+        assert_eq!(twin(b"src/a.rs"), pair("src/a", "mod.rs"));
+        assert_eq!(twin(b"src/a/mod.rs"), pair("src", "a.rs"));
+        assert_eq!(twin(b"/x/a/mod.rs"), pair("/x", "a.rs"));
+        assert_eq!(twin(b"data.bin"), None);
+    }
+}

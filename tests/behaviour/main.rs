@@ -20,5 +20,6 @@ mod portable;
 mod projects;
 mod provoked;
 mod registration;
+mod rust;
 mod stock_brokers;
 mod switched_off;

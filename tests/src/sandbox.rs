@@ -331,6 +331,18 @@ pub(crate) fn tools() -> PathBuf {
     )
 }
 
+/// Path of a tool of the Rust toolchain that runs these tests: the tool itself, no proxy of it.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn rust_tool(name: &str) -> PathBuf {
+    let cargo = std::env::var_os("CARGO").map(PathBuf::from).expect("cargo runs the tests");
+    let path = cargo.with_file_name(name);
+    assert!(path.is_file(), "{} is missing: rustup component add clippy rustfmt", path.display());
+    path
+}
+
 /// Path of one of running-process's stock programs, which `cargo xtask setup` installs.
 ///
 /// # Panics

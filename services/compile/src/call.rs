@@ -39,8 +39,8 @@ pub(crate) struct Call {
     pub(crate) terminal_columns: u32,
     /// Mount namespace, root device, root inode; 0 where unknown.
     pub(crate) filesystem_view: (u64, u64, u64),
-    /// Of the caller; 0 where unknown.
-    pub(crate) process_group: u32,
+    /// Of the program that made the call; 0 where unknown.
+    pub(crate) parent_pid: u32,
 }
 
 impl Call {
@@ -83,7 +83,7 @@ impl Call {
             stderr_terminal: lookup.stderr_terminal,
             terminal_columns: lookup.terminal_columns,
             filesystem_view: (lookup.mount_namespace, lookup.root_device, lookup.root_inode),
-            process_group: lookup.process_group,
+            parent_pid: lookup.parent_pid,
         })
     }
 

@@ -18,7 +18,7 @@ pub(crate) struct Draft {
     cwd: String,
     /// The crate and its version.
     unit: String,
-    /// Process group of the caller: one build, as far as shells can tell.
+    /// Process id of the program that made the call: one build, as far as can be told.
     build: u32,
     /// The daemon's own time so far, microseconds.
     pub(crate) overhead_us: u64,
@@ -29,7 +29,7 @@ impl Draft {
         Self {
             tool: call.tool_text(),
             cwd: paths::path_text(&call.cwd),
-            build: call.process_group,
+            build: call.parent_pid,
             ..Self::default()
         }
     }

@@ -38,7 +38,7 @@ pub struct NewRecord {
     pub cwd: String,
     /// What is built, where the tool says so: a crate and its version.
     pub unit: String,
-    /// Process group of the caller; 0 when unknown.
+    /// Process id of the program that made the call; 0 when unknown.
     pub build: u32,
 }
 

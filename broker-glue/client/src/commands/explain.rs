@@ -29,7 +29,7 @@ pub(super) fn run(file: &Path, json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Every request of the latest command line that was no hit and could have been one.
+/// What was no hit of all that one program, such as cargo, called: the one that made the latest call.
 pub(super) fn last_build(json: bool) -> anyhow::Result<ExitCode> {
     let stats = stats()?;
     let Some(latest) = stats.records.first() else {

@@ -29,7 +29,7 @@ pub(super) fn lookup(call: &ToolCall, tool: &OsStr) -> io::Result<Lookup> {
         mount_namespace: rustix::fs::stat("/proc/self/ns/mnt").map_or(0, |stat| stat.st_ino),
         root_device: root.st_dev,
         root_inode: root.st_ino,
-        process_group: u32::try_from(rustix::process::getpgrp().as_raw_nonzero().get()).unwrap_or(0),
+        parent_pid: std::os::unix::process::parent_id(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Rust compilers: the program, the libraries bound to it, and what comes with it for a target.
 
 use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use larder_service::{Clock, Hasher, Key, Reason};
@@ -85,20 +86,27 @@ pub(super) fn identify(
     let lints = name == b"clippy-driver";
     let program = collector.follow(&call.tool).ok_or_else(unknown)?;
     let mut hasher = Hasher::key("rustc");
-    let sysroot = match sysroot_of(&call.tool) {
-        Some(sysroot) => sysroot,
-        None => {
-            // A proxy, or another layout: what it runs says where it is at home.
-            collector.file(&program)?;
-            chosen_by_rustup(collector, call)?;
-            let answer = ask(call, &call.tool, &["--print", "sysroot"], clock)?;
-            let sysroot = answer.stdout.trim_ascii_end();
-            if !answer.succeeded || !sysroot.starts_with(b"/") {
-                return Err(unknown());
-            }
-            paths::as_path(sysroot).to_owned()
+    if sysroot_of(&call.tool).is_none() {
+        // A proxy, or another layout.
+        collector.file(&program)?;
+        chosen_by_rustup(collector, call)?;
+    }
+    let asked = if lints { call.tool.with_file_name("rustc") } else { call.tool.clone() };
+    // Where it is at home is its own affair: links may lead elsewhere than they seem to.
+    let answer = ask(call, &asked, &["--print", "sysroot"], clock)?;
+    let sysroot = answer.stdout.trim_ascii_end();
+    if !answer.succeeded || !sysroot.starts_with(b"/") {
+        return Err(unknown());
+    }
+    let sysroot = paths::as_path(sysroot).to_owned();
+    let own = collector.follow(&sysroot.join("bin").join(paths::as_path(name)));
+    if own.as_ref() != Some(&program) {
+        if !is_rustups(&program) {
+            // It may be anything, such as a script that adds options.
+            return Err(unknown());
         }
-    };
+        hasher.field("proxy", &collector.file(&program)?.hash);
+    }
     let compiler = sysroot.join("bin/rustc");
     for program in
         [lints.then(|| sysroot.join("bin/clippy-driver")), Some(compiler.clone())].into_iter().flatten()
@@ -127,6 +135,13 @@ pub(super) fn identify(
         })?;
     }
     Ok(Rustc { key: hasher.finish_key(), program: compiler, sysroot, libraries, lints })
+}
+
+/// Whether `program` is Rustup's proxy: Rustup itself, by a link of either kind.
+fn is_rustups(program: &Path) -> bool {
+    let node = |path: &Path| path.metadata().ok().map(|meta| (meta.dev(), meta.ino()));
+    let rustup = program.with_file_name("rustup");
+    program == rustup || node(program).is_some_and(|own| Some(own) == node(&rustup))
 }
 
 fn stem(path: &Path) -> Option<String> {

@@ -84,6 +84,8 @@ pub(crate) struct Request {
     /// The result depends on the processor it is made on.
     pub(crate) native_cpu: bool,
     pub(crate) shows_out_dir: bool,
+    /// Objects are left for the linker to finish.
+    pub(crate) for_linker_plugin: bool,
     /// Messages are JSON, and among them are notes of what has been written.
     pub(crate) notes_artifacts: bool,
     pub(crate) json: bool,
@@ -318,6 +320,9 @@ impl Request {
             Codegen::LinkerFlavor if inner.ends_with(b"cc") => {
                 self.link_options.push([b"-C", value].concat())
             }
+            Codegen::LinkerPlugin => {
+                self.for_linker_plugin = !matches!(inner, b"no" | b"n" | b"off" | b"false")
+            }
             Codegen::TargetCpu => self.native_cpu |= inner == b"native",
             Codegen::Input => self.files.push(inner.to_vec()),
             Codegen::ShowsOutDir => self.shows_out_dir |= !matches!(inner, b"no" | b"n" | b"off" | b"false"),
@@ -356,6 +361,9 @@ impl Request {
         let odd = |name: &[u8]| name.contains(&b'/') || name.contains(&0);
         if odd(&self.crate_name) || odd(&self.extra_filename) {
             return Err(refused(Reason::OptionMalformed, b"--crate-name"));
+        }
+        if self.for_linker_plugin && self.links() {
+            return Err(refused(Reason::LinkTimeOptimization, b"-C linker-plugin-lto"));
         }
         if self.target.as_ref().is_some_and(|target| target.ends_with(b".json")) {
             return Err(refused(Reason::OptionUncacheable, b"--target"));

@@ -1,7 +1,7 @@
 //! The dependency files that `rustc` writes.
 //!
 //! A rule for each output with all sources, an empty rule for each source, then `# env-dep:NAME=VALUE` for each variable
-//! that was read, without a value where it was not set. In names a space gets a backslash
+//! that was read, without a value where it was not set. In sources' names a space gets a backslash
 //! (`rustc_interface::passes::write_out_deps`); in variables a backslash, a line feed and a carriage return do.
 
 /// Most bytes of one file.
@@ -42,15 +42,14 @@ pub fn read(text: &[u8]) -> Result<DepInfo, DepInfoError> {
         } else if line.starts_with(b"#") {
             return Err(DepInfoError("it has a line of an unknown kind"));
         } else {
-            let mut words = words(line)?;
-            let target = words.first().ok_or(DepInfoError("a rule is empty"))?;
-            if !target.ends_with(b":") {
-                return Err(DepInfoError("a line is no rule"));
-            }
-            words.remove(0);
-            if words.is_empty() {
-                continue;
-            }
+            // Targets are not quoted.
+            let Some(at) = memchr::memmem::find(line, b": ") else {
+                match line.ends_with(b":") {
+                    true => continue,
+                    false => return Err(DepInfoError("a line is no rule")),
+                }
+            };
+            let words = words(&line[at + 2..])?;
             rules += 1;
             // All rules list the same.
             if rules == 1 {
@@ -66,7 +65,7 @@ pub fn read(text: &[u8]) -> Result<DepInfo, DepInfoError> {
     if info.sources.is_empty() { Err(DepInfoError("it has no rule")) } else { Ok(info) }
 }
 
-/// The words of a line, unquoted; the first keeps its colon.
+/// The words of a line, unquoted.
 fn words(line: &[u8]) -> Result<Vec<Vec<u8>>, DepInfoError> {
     let mut words = Vec::new();
     let mut word = Vec::new();
@@ -118,18 +117,6 @@ fn unescaped(text: &[u8]) -> Result<Vec<u8>, DepInfoError> {
     Ok(plain)
 }
 
-/// `path` as it stands in such a file.
-pub(crate) fn escaped(path: &[u8]) -> Vec<u8> {
-    let mut quoted = Vec::with_capacity(path.len());
-    for byte in path {
-        if *byte == b' ' {
-            quoted.push(b'\\');
-        }
-        quoted.push(*byte);
-    }
-    quoted
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,7 +124,7 @@ mod tests {
 
     #[test]
     fn sources_and_variables_are_read() {
-        let text = b"/t/a-1.d: src/lib.rs src/a\\ b.rs\n\n/t/liba-1.rlib: src/lib.rs src/a\\ b.rs\n\nsrc/lib.rs:\nsrc/a\\ b.rs:\n\n# env-dep:A=1\\n2\n# env-dep:NONE\n";
+        let text = b"/t t/a-1.d: src/lib.rs src/a\\ b.rs\n\n/t/liba-1.rlib: src/lib.rs src/a\\ b.rs\n\nsrc/lib.rs:\nsrc/a\\ b.rs:\n\n# env-dep:A=1\\n2\n# env-dep:NONE\n";
         let info = read(text).unwrap();
         assert_eq!(info.sources, [b"src/lib.rs".to_vec(), b"src/a b.rs".to_vec()]);
         assert_eq!(info.variables, [(b"A".to_vec(), Some(b"1\n2".to_vec())), (b"NONE".to_vec(), None)]);
@@ -145,7 +132,9 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_an_error() {
-        for text in ["", "\n", "a.d: x.rs", "a.d: x.rs\nb.d: y.rs\n", "# odd\n", "no rule\n", "a.d:\n"] {
+        for text in
+            ["", "\n", "a.d: x.rs", "a.d: x.rs\nb.d: y.rs\n", "# odd\n", "no rule\n", "a.d: \n", "a.d:\n"]
+        {
             assert!(read(text.as_bytes()).is_err(), "{text}");
         }
     }
@@ -162,7 +151,7 @@ mod tests {
             let mut text = b"t:".to_vec();
             for name in &names {
                 text.push(b' ');
-                text.extend(escaped(name.as_bytes()));
+                text.extend(name.replace(' ', "\\ ").into_bytes());
             }
             text.push(b'\n');
             let sources: Vec<Vec<u8>> = names.into_iter().map(String::into_bytes).collect();

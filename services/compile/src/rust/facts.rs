@@ -5,7 +5,7 @@
 use larder_fingerprint::Fingerprints;
 use larder_service::{Digest, Hasher, Reason};
 
-use super::args::Request;
+use super::args::{FolderKind, Request};
 use super::{Crate, lineage, surroundings};
 use crate::args::Refusal;
 use crate::files::{self, Node};
@@ -19,6 +19,8 @@ const CRATE: &[u8] = b"=crate ";
 const LIBRARY: &[u8] = b"=library ";
 /// Before the name of such a library that is the file's own.
 const VERBATIM: &[u8] = b"=file ";
+/// Before the name of a crate that is looked for in the folders of the search.
+const SEARCHED: &[u8] = b"=search for crate ";
 /// Where the outputs go, as it is spelled.
 pub(super) const OUT_DIR: &[u8] = b"=output folder";
 /// Folders that are searched, as they are spelled.
@@ -53,6 +55,9 @@ impl Crate {
         if let Some(library) = name.strip_prefix(VERBATIM) {
             return self.library(library, true, fingerprints);
         }
+        if let Some(name) = name.strip_prefix(SEARCHED) {
+            return self.searched(name, fingerprints).map(Some);
+        }
         Ok(match name {
             OUT_DIR => Some(Digest::of(&self.request.out_dir)),
             FOLDERS => Some(list(&self.request)),
@@ -74,6 +79,41 @@ impl Crate {
             Some(path) => Ok(Some(files::fingerprint(fingerprints, &path)?.digest)),
             None => Ok(None),
         }
+    }
+
+    /// Whether crates are looked for that the call does not name.
+    pub(super) fn searches_crates(&self) -> bool {
+        self.searched_folders().next().is_some()
+    }
+
+    fn searched_folders(&self) -> impl Iterator<Item = &Vec<u8>> {
+        let searched = |kind: &FolderKind| matches!(kind, FolderKind::All | FolderKind::Crate);
+        self.request.folders.iter().filter(move |(kind, _)| searched(kind)).map(|(_, folder)| folder)
+    }
+
+    /// Files in the folders of the search that may be the crate `name`, and what they hold.
+    fn searched(&self, name: &[u8], fingerprints: &Fingerprints) -> Result<Digest, Refusal> {
+        let prefix = [b"lib", name].concat();
+        let mut hasher = Hasher::key("searched");
+        for folder in self.searched_folders() {
+            let folder = paths::resolve(&self.call.cwd, folder);
+            let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+            let mut found: Vec<_> = entries
+                .map(|entry| entry.path())
+                .filter(|path| {
+                    path.file_name().is_some_and(|file| file.as_encoded_bytes().starts_with(&prefix))
+                })
+                .collect();
+            found.sort();
+            for path in found {
+                hasher.field("name", path.file_name().unwrap_or_default().as_encoded_bytes());
+                if let Node::File(_) = files::node(fingerprints, &path)? {
+                    hasher.field("content", &files::fingerprint(fingerprints, &path)?.digest.hash);
+                }
+            }
+            hasher.field("end", b"");
+        }
+        Ok(hasher.finish_digest())
     }
 
     /// Content of the static library `name`, as the compiler finds it.
@@ -127,6 +167,11 @@ pub(super) fn of_crate(stem: &str, digest: Digest) -> Fact {
 /// Name of the fact about a static library.
 pub(super) fn library_name(name: &[u8], verbatim: bool) -> Vec<u8> {
     [if verbatim { VERBATIM } else { LIBRARY }, name].concat()
+}
+
+/// Name of the fact about a crate that is looked for in the folders of the search.
+pub(super) fn searched_name(name: &[u8]) -> Vec<u8> {
+    [SEARCHED, name].concat()
 }
 
 /// Static libraries that options name, and whether each is the file's own name.

@@ -39,7 +39,25 @@ pub(crate) struct CrateLinker {
 
 /// How `rustc` was found to call linkers, by what decides that.
 #[derive(Default)]
-pub(crate) struct Ways(Mutex<HashMap<Key, Arc<LinkCall>>>);
+pub(crate) struct Ways {
+    known: Mutex<HashMap<Key, Arc<LinkCall>>>,
+    /// Held by the one who is finding out.
+    asking: Mutex<()>,
+}
+
+impl Ways {
+    fn known(&self, question: &Key) -> Option<Arc<LinkCall>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(question).cloned()
+    }
+
+    fn remember(&self, question: Key, way: Arc<LinkCall>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_WAYS {
+            known.clear();
+        }
+        known.insert(question, way);
+    }
+}
 
 impl Core {
     /// The linker that will run for `request`. May run it and the compiler: for threads that may block.
@@ -82,9 +100,13 @@ impl Core {
         }
         call.env.add_to_probe_key(&mut hasher);
         let question = hasher.finish_key();
-        let known = self.rust.ways.0.lock().unwrap_or_else(PoisonError::into_inner).get(&question).cloned();
-        if known.is_some() {
-            return Ok(known);
+        let ways = &self.rust.ways;
+        if let Some(known) = ways.known(&question) {
+            return Ok(Some(known));
+        }
+        let _asking = ways.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = ways.known(&question) {
+            return Ok(Some(known));
         }
         let folder = self.context.tmp.join(format!("link-{}", question.hex()));
         let failed = |_| about(Reason::ProbeFailed, &paths::into_bytes(call.tool.clone()));
@@ -93,11 +115,7 @@ impl Core {
         let _ = std::fs::remove_dir_all(&folder);
         let Some(way) = found? else { return Ok(None) };
         let way = Arc::new(way);
-        let mut ways = self.rust.ways.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if ways.len() >= MAX_WAYS {
-            ways.clear();
-        }
-        ways.insert(question, Arc::clone(&way));
+        ways.remember(question, Arc::clone(&way));
         Ok(Some(way))
     }
 
@@ -125,7 +143,6 @@ impl Core {
         let list = read_written(&lists.read, &work.request.source, started).map_err(|_| unclear())?;
         let mut listed = crate::depfile::prerequisites(&list).map_err(|_| unclear())?;
         listed.retain(|file| !is_own(file));
-        let output = paths::resolve(&work.call.cwd, &request.output);
         let call = called(&work.call, &linker.program, &linker.variables).ok_or_else(unclear)?;
         let joining = Joining {
             linking: Linking {
@@ -140,7 +157,8 @@ impl Core {
             list_is_ours: false,
         };
         let parts = self.parts(&joining, listed, started)?;
-        self.link_entry(&joining, &parts, &output, started)
+        // Only its folder plays a part.
+        self.link_entry(&joining, &parts, &out_dir.join("output"), started)
     }
 }
 
@@ -204,12 +222,18 @@ fn parsed(family: Family, mut args: Vec<Vec<u8>>) -> Result<link::Request, Refus
     link::driver(family, &args)
 }
 
-/// `args` without the files, and no values of options, that `leave_out` names.
+/// `args` without the files, and no values of options, that `leave_out` names; and without the output, which is where
+/// this call wants it.
 fn without_files(args: Vec<Vec<u8>>, leave_out: impl Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {
-    const WITH_VALUE: [&[u8]; 8] = [b"-B", b"-L", b"-T", b"-Xlinker", b"-l", b"-o", b"-u", b"-z"];
+    const WITH_VALUE: [&[u8]; 7] = [b"-B", b"-L", b"-T", b"-Xlinker", b"-l", b"-u", b"-z"];
     let mut is_value = false;
     let mut kept = Vec::with_capacity(args.len());
-    for arg in args {
+    let mut args = args.into_iter();
+    while let Some(arg) = args.next() {
+        if !is_value && arg == b"-o" {
+            args.next();
+            continue;
+        }
         if is_value || arg.starts_with(b"-") || !leave_out(&arg) {
             is_value = !is_value && WITH_VALUE.contains(&arg.as_slice());
             kept.push(arg);

@@ -101,6 +101,8 @@ pub(super) enum Codegen {
     /// Arguments for the linker: looked at again, with all others, once it has run.
     ForTheLinker,
     LinkerFlavor,
+    /// Objects are left for the linker to finish: kept in libraries, and not followed into a link.
+    LinkerPlugin,
     TargetCpu,
     /// Its value names a file that is read.
     Input,
@@ -135,7 +137,7 @@ const CODEGEN: &[(&str, Codegen)] = &[
     ("linker", Codegen::Linker),
     ("linker-features", Codegen::DecidesLink),
     ("linker-flavor", Codegen::LinkerFlavor),
-    ("linker-plugin-lto", Codegen::Refuse),
+    ("linker-plugin-lto", Codegen::LinkerPlugin),
     ("llvm-args", Codegen::Refuse),
     ("lto", Codegen::Key),
     ("metadata", Codegen::Key),

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::args::{CrateType, Emit, Request};
-use super::dep_info;
 use crate::paths;
 
 /// Stands on both sides of an output's name where messages and lists name the output; no path has it.
@@ -54,7 +53,7 @@ impl Outputs {
     pub(crate) fn taken_out_of_list(&self, text: &[u8], names: &[String]) -> Option<Vec<u8>> {
         let targets: Vec<(Vec<u8>, &String)> = names
             .iter()
-            .filter_map(|name| Some(([dep_info::escaped(&self.place(name)?), b":".to_vec()].concat(), name)))
+            .filter_map(|name| Some(([self.place(name)?, b":".to_vec()].concat(), name)))
             .collect();
         let mut out = Vec::with_capacity(text.len());
         for line in text.split_inclusive(|byte| *byte == b'\n') {
@@ -74,7 +73,7 @@ impl Outputs {
 
     /// `stored`, a dependency file with marks, for this call.
     pub(crate) fn put_in_list(&self, stored: &[u8]) -> Option<Vec<u8>> {
-        self.put_in(stored, dep_info::escaped)
+        self.put_in(stored, <[u8]>::to_vec)
     }
 
     /// `text`, the compiler's messages, with marks where it notes that one of the outputs called `names` is written.
@@ -257,12 +256,9 @@ mod tests {
     fn lists_and_notes_name_the_outputs_of_another_call() {
         let (one, other) = (library("/one o"), library("t\\w"));
         let names = expected(&one);
-        let list = b"/one\\ o/a-1.d: x.rs /one\\ o/a-1.d\n\nx.rs:\n";
+        let list = b"/one o/a-1.d: x.rs y.rs\n\nx.rs:\n";
         let stored = Outputs::of(&one).taken_out_of_list(list, &names).unwrap();
-        assert_eq!(
-            Outputs::of(&other).put_in_list(&stored).unwrap(),
-            b"t\\w/a-1.d: x.rs /one\\ o/a-1.d\n\nx.rs:\n"
-        );
+        assert_eq!(Outputs::of(&other).put_in_list(&stored).unwrap(), b"t\\w/a-1.d: x.rs y.rs\n\nx.rs:\n");
         let notes = b"{\"$message_type\":\"artifact\",\"artifact\":\"/one o/a-1.d\",\"emit\":\"dep-info\"}\n";
         let stored = Outputs::of(&one).taken_out_of_notes(notes, &names).unwrap();
         assert!(only_notes(&stored) && !only_notes(b"warning"));

@@ -264,11 +264,11 @@ impl Core {
         }
         entry.facts.extend(crates.behind.iter().map(|(stem, digest)| facts::of_crate(stem, *digest)));
         let named: HashSet<&[u8]> = crates.named.iter().map(|one| bare_name(&one.name)).collect();
-        let unnamed =
-            |name: &&Vec<u8>| !named.contains(name.as_slice()) && !OF_THE_SYSROOT.contains(&name.as_slice());
-        if let Some(name) = asks.crates.iter().find(unnamed) {
-            // Found in a search folder, by rules of its own.
-            return Err(about(Reason::ExternUnknown, name));
+        for name in asks.crates.iter().filter(|name| !named.contains(name.as_slice())) {
+            // Many stand under a condition that does not hold; else they come with the compiler, or are found here.
+            if work.searches_crates() {
+                entry.facts.push(work.fact(&facts::searched_name(name), &self.fingerprints)?);
+            }
         }
         if work.request.emit.contains_key(&super::args::Emit::Link) {
             self.add_libraries(work, asks, started, entry)?;
@@ -350,10 +350,6 @@ impl Core {
     }
 }
 
-/// Crates that are found without being named.
-const OF_THE_SYSROOT: [&[u8]; 7] =
-    [b"alloc", b"core", b"proc_macro", b"self", b"std", b"test", b"compiler_builtins"];
-
 /// What all sources of a crate ask for.
 #[derive(Default)]
 struct Libraries {
@@ -405,7 +401,8 @@ struct Shows {
 impl Shows {
     fn new(work: &Crate) -> Self {
         let folder = &work.request.out_dir;
-        let stem = outputs::stem(&work.request).into_bytes();
+        // As it would begin the name of a piece of debug information; anything shorter can stand anywhere by chance.
+        let stem = [outputs::stem(&work.request).as_bytes(), b"."].concat();
         let mut out_dir =
             vec![paths::join(folder, &stem), paths::join(folder, &[b"lib", stem.as_slice()].concat())];
         if folder.starts_with(b"/") {

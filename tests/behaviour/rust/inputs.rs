@@ -1,0 +1,186 @@
+//! Whatever a compile goes by, changed one thing at a time.
+
+use super::{LIBRARY, Rust};
+
+#[test]
+fn modules_and_included_files_count_by_content_and_by_where_they_could_be() {
+    let rust = Rust::new();
+    rust.write("lib.rs", "mod a;\npub const T: &str = include_str!(\"t.txt\");\npub static B: &[u8] = include_bytes!(\"b.bin\");\ninclude!(\"more.rs\");\n");
+    rust.write("a.rs", "pub fn a() {}\n");
+    rust.write("t.txt", "one");
+    rust.write("b.bin", [0, 159, 146, 150]);
+    rust.write("more.rs", "pub const MORE: u8 = 1;\n");
+    let lib = |reason| rust.compile("lib", "lib.rs", LIBRARY, &[], reason);
+    lib("first_seen");
+    lib("direct_hit");
+    for (name, text) in [
+        ("a.rs", "pub fn b() {}\n"),
+        ("t.txt", "two"),
+        ("b.bin", "bin"),
+        ("more.rs", "pub const MORE: u8 = 2;\n"),
+        ("lib.rs", "mod a;\n"),
+    ] {
+        rust.write(name, text);
+        lib("input_changed");
+        lib("direct_hit");
+    }
+    // A second file for one module is an error.
+    rust.write("a/mod.rs", "");
+    assert!(!lib("tool_failed").status.success());
+    rust.remove("a/mod.rs");
+    lib("direct_hit");
+    rust.remove("a.rs");
+    rust.write("a/mod.rs", "pub fn c() {}\n");
+    lib("input_vanished");
+    lib("direct_hit");
+}
+
+#[test]
+fn variables_count_when_the_source_reads_them_also_where_they_are_not_set() {
+    let rust = Rust::new();
+    rust.write(
+        "lib.rs",
+        "pub const A: &str = env!(\"A_VALUE\");\npub const B: Option<&str> = option_env!(\"B_VALUE\");\n",
+    );
+    let lib = |env: &[(&str, &str)], reason| rust.compile_with(env, "lib", "lib.rs", LIBRARY, &[], reason);
+    lib(&[("A_VALUE", "1")], "first_seen");
+    lib(&[("A_VALUE", "1"), ("UNRELATED", "x")], "direct_hit");
+    lib(&[("A_VALUE", "2")], "variable_changed");
+    lib(&[("A_VALUE", "2"), ("B_VALUE", "")], "variable_changed");
+    lib(&[("A_VALUE", "2"), ("B_VALUE", "odd \\ \n value")], "variable_changed");
+    for env in [&[("A_VALUE", "1")][..], &[("A_VALUE", "2"), ("B_VALUE", "")], &[("A_VALUE", "2")]] {
+        lib(env, "direct_hit");
+    }
+    assert!(!lib(&[], "tool_failed").status.success());
+}
+
+#[test]
+fn crates_count_by_content_wherever_they_lie() {
+    let rust = Rust::new();
+    rust.write("leaf.rs", "pub const LEAF: u8 = 1;\n");
+    rust.write("dep.rs", "pub use leaf::LEAF;\n");
+    rust.write("lib.rs", "pub const LIB: u8 = dep::LEAF;\n");
+    let leaf =
+        |reason| rust.compile("leaf", "leaf.rs", LIBRARY, &["-Cmetadata=1", "-Cextra-filename=-1"], reason);
+    let dep = |reason| {
+        let more = ["-Cextra-filename=-2", "-L", "dependency=o", "--extern", "leaf=o/libleaf-1.rmeta"];
+        rust.compile("dep", "dep.rs", LIBRARY, &more, reason)
+    };
+    let lib = |folder: &str, reason| {
+        let (search, named) = (format!("dependency={folder}"), format!("dep={folder}/libdep-2.rmeta"));
+        rust.compile("lib", "lib.rs", LIBRARY, &["-L", &search, "--extern", &named], reason)
+    };
+    leaf("first_seen");
+    dep("first_seen");
+    lib("o", "first_seen");
+    let moved = rust.sandbox.work().join("moved");
+    std::fs::create_dir(&moved).expect("our own folder");
+    for name in ["libleaf-1.rmeta", "libdep-2.rmeta"] {
+        std::fs::copy(rust.sandbox.work().join("o").join(name), moved.join(name)).expect("they were made");
+    }
+    rust.sandbox.settle();
+    lib("moved", "direct_hit");
+    // Another crate behind the one that is named.
+    std::fs::remove_file(moved.join("libleaf-1.rmeta")).expect("our own file");
+    assert!(!lib("moved", "tool_failed").status.success());
+    rust.write("leaf.rs", "pub const LEAF: u8 = 2;\n");
+    leaf("input_changed");
+    assert!(!lib("o", "tool_failed").status.success(), "the crate behind is another one");
+    dep("first_seen");
+    lib("o", "first_seen");
+    let detail = &rust.sandbox.stats()["records"][0]["detail"];
+    assert!(detail.as_str().is_some_and(|detail| detail.contains("crate dep")), "{detail}");
+    lib("o", "direct_hit");
+}
+
+#[test]
+fn a_daemon_that_saw_no_crate_being_made_asks_the_compiler_what_stands_behind_it() {
+    let rust = Rust::new();
+    rust.write("leaf.rs", "pub const LEAF: u8 = 1;\n");
+    rust.write("dep.rs", "pub use leaf::LEAF;\n");
+    rust.write("lib.rs", "pub const LIB: u8 = dep::LEAF;\n");
+    let leaf = ["-Cextra-filename=-1"];
+    rust.compile("leaf", "leaf.rs", LIBRARY, &leaf, "first_seen");
+    let dep = ["-L", "dependency=o", "--extern", "leaf=o/libleaf-1.rlib"];
+    rust.compile("dep", "dep.rs", LIBRARY, &dep, "first_seen");
+    rust.sandbox.run(&["stop"]);
+    rust.sandbox.start();
+    let lib = ["-L", "dependency=o", "--extern", "dep=o/libdep.rlib"];
+    rust.compile("lib", "lib.rs", LIBRARY, &lib, "first_seen");
+    rust.compile("lib", "lib.rs", LIBRARY, &lib, "direct_hit");
+    rust.remove("o/libleaf-1.rmeta");
+    rust.remove("o/libleaf-1.rlib");
+    rust.compile("lib", "lib.rs", LIBRARY, &lib, "tool_failed");
+}
+
+#[test]
+fn options_and_argument_files_count_by_what_they_say() {
+    let rust = Rust::new();
+    rust.write("lib.rs", "#[cfg(feature = \"x\")]\npub fn x() {}\npub fn y(a: u32) -> u32 { a + 1 }\n");
+    let lib = |more: &[&str], reason| rust.compile("lib", "lib.rs", LIBRARY, more, reason);
+    lib(&[], "first_seen");
+    for more in [
+        &["--cfg", "feature=\"x\""][..],
+        &["-Copt-level=3"],
+        &["-g"],
+        &["-Coverflow-checks=on", "-Cdebuginfo=1"],
+        &["--cap-lints", "allow"],
+        &["-Ctarget-cpu=native"],
+    ] {
+        lib(more, "first_seen");
+        lib(more, "direct_hit");
+    }
+    rust.write("args", "--cfg\nfeature=\"x\"\n");
+    lib(&["@args"], "direct_hit");
+    rust.write("args", "--cfg\nfeature=\"y\"\n");
+    lib(&["@args"], "first_seen");
+    rust.remove("args");
+    lib(&["@args"], "response_file");
+}
+
+#[test]
+fn a_static_library_counts_by_content_and_by_which_is_found_first() {
+    let rust = Rust::new();
+    for folder in ["early", "late"] {
+        std::fs::create_dir(rust.sandbox.work().join(folder)).expect("our own folder");
+    }
+    let archive = |folder: &str, value: u8| {
+        rust.write("n.c", format!("int n(void) {{ return {value}; }}\n"));
+        let made = rust
+            .sandbox
+            .command("sh")
+            .args(["-c", "gcc -c n.c -o n.o && rm -f $0/libn.a && ar crD $0/libn.a n.o", folder])
+            .status();
+        assert!(made.expect("a shell").success());
+        rust.sandbox.settle();
+    };
+    archive("late", 1);
+    let folders = ["-L", "native=early", "-L", "native=late"];
+    let by_option = [&folders[..], &["-l", "static=n"]].concat();
+    for (source, more) in [
+        (
+            "unsafe extern \"C\" { fn n() -> i32; }\npub fn f() -> i32 { unsafe { n() } }\n",
+            by_option.as_slice(),
+        ),
+        (
+            "#[link(name = \"n\", kind = \"static\")]\nunsafe extern \"C\" { fn n() -> i32; }\npub fn f() -> i32 { unsafe { n() } }\n",
+            &folders,
+        ),
+    ] {
+        archive("late", 1);
+        rust.write("lib.rs", source);
+        // The second source is an edit of the first otherwise.
+        let more = [more, &["--cfg", "own"]].concat();
+        let again = |reason| rust.compile("lib", "lib.rs", LIBRARY, &more, reason);
+        again("first_seen");
+        again("direct_hit");
+        archive("late", 2);
+        again("input_changed");
+        again("direct_hit");
+        archive("early", 3);
+        again("input_changed");
+        again("direct_hit");
+        rust.remove("early/libn.a");
+        again("direct_hit");
+    }
+}

@@ -1,0 +1,66 @@
+//! What procedural macros read without saying so.
+
+use super::{LIBRARY, MACRO, Rust};
+
+const READER: &str = r#"
+use proc_macro::TokenStream;
+#[proc_macro]
+pub fn variable(_: TokenStream) -> TokenStream {
+    format!("{:?}", std::env::var("SECRET").unwrap_or_default()).parse().unwrap()
+}
+#[proc_macro]
+pub fn file(_: TokenStream) -> TokenStream {
+    let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap();
+    format!("{:?}", std::fs::read_to_string(folder + "/data/value.txt").unwrap()).parse().unwrap()
+}
+"#;
+
+#[test]
+fn what_a_macro_reads_in_its_environment_and_package_counts_also_behind_another_crate() {
+    let rust = Rust::new();
+    rust.write("mac.rs", READER);
+    rust.write("front.rs", "pub use mac::{file, variable};\n");
+    rust.write(
+        "package/lib.rs",
+        "pub const V: &str = front::variable!();\npub const F: &str = front::file!();\n",
+    );
+    rust.write("package/data/value.txt", "one");
+    rust.compile("mac", "mac.rs", MACRO, &["-Cextra-filename=-1"], "first_seen");
+    let search = ["-L", "dependency=o"];
+    rust.compile(
+        "front",
+        "front.rs",
+        LIBRARY,
+        &[&search[..], &["--extern", "mac=o/libmac-1.so"]].concat(),
+        "first_seen",
+    );
+    let folder = rust.sandbox.work().join("package").display().to_string();
+    let package = |secret: &str, noise: &str, reason| {
+        let env = [("CARGO_MANIFEST_DIR", folder.as_str()), ("SECRET", secret), ("SHLVL", noise)];
+        let more = [&search[..], &["--extern", "front=o/libfront.rmeta"]].concat();
+        rust.compile_with(&env, "package", "package/lib.rs", LIBRARY, &more, reason)
+    };
+    package("1", "1", "first_seen");
+    package("1", "2", "direct_hit");
+    package("2", "2", "variable_changed");
+    package("2", "2", "direct_hit");
+    rust.write("package/data/value.txt", "two");
+    package("2", "2", "input_changed");
+    package("2", "2", "direct_hit");
+    rust.write("package/target/CACHEDIR.TAG", "");
+    rust.write("package/target/debug/x", "");
+    package("2", "2", "direct_hit");
+    let stats = rust.sandbox.stats().to_string();
+    assert!(!stats.contains("\"2\""), "no value of a variable is shown: {stats}");
+    // Another macro behind the same name.
+    rust.write("mac.rs", READER.replace("SECRET", "OTHER"));
+    rust.compile("mac", "mac.rs", MACRO, &["-Cextra-filename=-1"], "input_changed");
+    rust.compile(
+        "front",
+        "front.rs",
+        LIBRARY,
+        &[&search[..], &["--extern", "mac=o/libmac-1.so"]].concat(),
+        "first_seen",
+    );
+    package("2", "2", "first_seen");
+}

@@ -89,7 +89,7 @@ fn what_was_handed_out_or_used_is_evicted_last() {
     };
     assert!(there(&first).1, "pinned");
     assert_eq!(there(&second), (true, true), "used");
-    assert_eq!(there(&third).1, false);
+    assert!(!there(&third).1);
     assert_eq!(there(&fourth), (true, true));
     // Who takes a pin over keeps it.
     store.hand_over_pins(7, 8);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use larder_tests::{Sandbox, wait_until};
+use larder_tests::{Sandbox, kill, wait_until};
 
 fn run(mut command: Command, sandbox: &Sandbox) -> Output {
     let output = command.output().expect("go starts");
@@ -249,6 +249,38 @@ fn two_go_commands_at_once_and_a_small_store_break_no_build() {
     });
     run(sandbox.go(&["build", "-o", "three", "."]), &sandbox);
     assert!(read("one") == read("three"));
+}
+
+#[test]
+fn a_daemon_killed_again_and_again_breaks_no_build() {
+    let sandbox = Sandbox::started();
+    module(&sandbox);
+    let mut child = sandbox.go(&["build", "-o", "one", "."]).spawn().expect("go starts");
+    let mut killed = 0;
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("our child") {
+            break status;
+        }
+        for pid in sandbox.pids("larderd") {
+            // Each has time to take something.
+            let puts = || sandbox.store().join("blobs").read_dir().map_or(0, Iterator::count);
+            let before = puts();
+            wait_until("the daemon to take something, or the build to end", || {
+                let ended = child.try_wait().expect("our child").is_some();
+                (ended || killed > 3 || puts() > before).then_some(())
+            });
+            kill(pid);
+            killed += 1;
+        }
+    };
+    assert!(status.success(), "{}", sandbox.log());
+    assert!(killed > 0);
+    assert_eq!(says(&sandbox, "one"), "sum 5\n");
+    run(sandbox.larder(["start"]), &sandbox);
+    forget(&sandbox);
+    run(sandbox.go(&["build", "-o", "two", "."]), &sandbox);
+    let read = |name: &str| fs::read(sandbox.work().join(name)).expect("a program");
+    assert!(read("one") == read("two"));
 }
 
 #[test]

@@ -71,6 +71,7 @@ fn compile_requests_keep_their_bytes() {
         mount_namespace: 7,
         root_device: 8,
         root_inode: 9,
+        parent_pid: 0,
     };
     golden("compile_lookup.bin", &compile(Request::Lookup(lookup)));
     let publish = Publish {
@@ -226,6 +227,8 @@ fn stats() -> Stats {
         bytes: 5,
         key: "00".into(),
         cwd: String::new(),
+        unit: String::new(),
+        build: 0,
     };
     Stats { schema_version: 1, since_unix_ms: 9, services: vec![service], records: vec![record] }
 }

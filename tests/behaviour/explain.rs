@@ -21,6 +21,30 @@ fn a_miss_names_the_header_or_the_option_that_differs() {
     sandbox.run(&["gcc", "-O3", "-c", "src/x.c", "-o", "x.o"]);
     let text = explained(&sandbox, "src/x.c");
     assert!(text.contains("about     with -O3\n"), "{text}");
+    let mut other = sandbox.larder(["gcc", "-O3", "-c", "src/x.c", "-o", "x.o"]);
+    assert!(other.env("CPATH", "/secret").status().expect("larder starts").success());
+    let text = explained(&sandbox, "x.o");
+    assert!(text.contains("about     variable CPATH\n") && !text.contains("secret"), "{text}");
+    sandbox.run(&["clang", "-O3", "-c", "src/x.c", "-o", "x.o"]);
+    let text = explained(&sandbox, "x.o");
+    assert!(text.contains("about     another compiler"), "{text}");
+}
+
+#[test]
+fn a_call_that_is_not_cached_is_found_by_its_source_and_its_object() {
+    let sandbox = Sandbox::started();
+    sandbox.write_settled("src/x.c", "int x;\n");
+    sandbox.run(&["gcc", "-c", "src/x.c", "-o", "x.o"]);
+    for (args, about) in [
+        (&["-save-temps", "-c", "src/x.c", "-o", "x.o"][..], "about     -save-temps\n"),
+        (&["-Wa,-W,-a=x.lst", "-c", "src/x.c"], "about     -Wa\n"),
+    ] {
+        sandbox.run(&[&["gcc"], args].concat());
+        for name in ["x.o", "src/x.c"] {
+            let text = explained(&sandbox, name);
+            assert!(text.starts_with("outcome   uncacheable\n") && text.contains(about), "{name}: {text}");
+        }
+    }
 }
 
 #[test]

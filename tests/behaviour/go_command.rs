@@ -198,6 +198,25 @@ fn a_programs_tests_run_again_only_after_a_change() {
 }
 
 #[test]
+fn under_larder_build_the_go_command_asks_larder() {
+    let sandbox = Sandbox::started();
+    sandbox.write("go.mod", "module example.com/m\n\ngo 1.27\n");
+    sandbox.write("lib.go", "package lib\n\nfunc One() int { return 1 }\n");
+    let go = sandbox.go_alone(&["build", "."]);
+    let mut build = sandbox.larder(["build", "--"]);
+    build.arg(go.get_program()).args(go.get_args()).env_remove("GOCACHEPROG");
+    for (name, value) in go.get_envs().filter_map(|(name, value)| Some((name, value?))) {
+        build.env(name, value);
+    }
+    run(build, &sandbox);
+    assert!(sandbox.service("go")["misses"].as_u64().is_some_and(|misses| misses > 0));
+    // Typed without it, it says what to type.
+    let output = sandbox.larder(["go", "build"]).output().expect("larder starts");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("hint: larder build -- go build"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn what_a_user_does_to_an_archive_never_reaches_the_store() {
     let sandbox = Sandbox::started();
     module(&sandbox);

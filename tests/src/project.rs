@@ -32,8 +32,7 @@ impl Project {
             Path::new(env!("CARGO_MANIFEST_DIR")).join("projects").join(name).with_extension("toml");
         let text = std::fs::read_to_string(description).expect("a project that is known");
         let mut project: Self = toml::from_str(&text).expect("a description that can be read");
-        project.sources = sandbox::tools().with_file_name("sources").join(name);
-        assert!(project.sources.is_dir(), "{name} is missing: run `cargo xtask setup`");
+        project.sources = sandbox::fetched(name);
         std::fs::create_dir_all(sandbox.work().join("include")).expect("our own folder");
         for (name, text) in &project.headers {
             sandbox.write_settled(&format!("include/{name}"), text);

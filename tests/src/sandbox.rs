@@ -324,11 +324,22 @@ pub fn program(name: &str) -> PathBuf {
 }
 
 /// Folder of what `cargo xtask setup` installs.
-pub(crate) fn tools() -> PathBuf {
+fn tools() -> PathBuf {
     std::env::var_os("LARDER_TOOLS").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("tools/bin"),
         PathBuf::from,
     )
+}
+
+/// Folder of sources that `cargo xtask setup` fetches.
+///
+/// # Panics
+/// When they are not there.
+#[must_use]
+pub fn fetched(name: &str) -> PathBuf {
+    let path = tools().with_file_name("sources").join(name);
+    assert!(path.is_dir(), "{name} is missing: run `cargo xtask setup`");
+    path
 }
 
 /// Path of a tool of the Rust toolchain that runs these tests: the tool itself, no proxy of it.

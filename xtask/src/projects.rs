@@ -11,6 +11,10 @@ use serde_json::Value;
 
 use crate::{run, workspace};
 
+/// A Rust program that the tests build as a whole, by name and version: some sixty crates, among them a macro, build
+/// scripts and C.
+const PROGRAM: (&str, &str) = ("fd-find", "10.3.0");
+
 /// Name, and description; the tests read the same.
 const DESCRIPTIONS: [(&str, &str); 3] = [
     ("libgit2", include_str!("../../tests/projects/libgit2.toml")),
@@ -68,31 +72,87 @@ impl Project {
 
 /// The folder of the sources of each of `projects`, fetched by cargo where cargo does not have them yet.
 pub(crate) fn fetch(projects: &[&Project]) -> anyhow::Result<Vec<PathBuf>> {
-    let folder = workspace::root().join("target/sources");
-    fs::create_dir_all(folder.join("src")).with_context(|| format!("failed to make {}", folder.display()))?;
-    // A workspace of its own, so that larder's lock file stays as it is.
-    let mut manifest =
-        String::from("[package]\nname = \"sources\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n");
+    let mut dependencies = String::new();
     for Project { package, version, features, .. } in projects {
-        manifest.push_str(&format!(
+        dependencies.push_str(&format!(
             "{package} = {{ version = \"{version}\", default-features = false, features = {features:?} }}\n"
         ));
     }
-    fs::write(folder.join("Cargo.toml"), manifest)?;
-    fs::write(folder.join("src/lib.rs"), "")?;
+    let metadata = resolved("sources", &dependencies)?;
+    projects
+        .iter()
+        .map(|project| Ok(manifest_of(&metadata, &project.package)?.with_file_name(&project.folder)))
+        .collect()
+}
+
+/// Where cargo keeps the sources of `package`, a name with its version.
+fn in_registry(package: &str) -> anyhow::Result<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home =
+        home.or_else(|| Some(std::env::home_dir()?.join(".cargo"))).context("there is no home folder")?;
+    let registries =
+        fs::read_dir(home.join("registry/src")).context("failed to list what cargo has fetched")?;
+    let mut places = registries.flatten().map(|registry| registry.path().join(package));
+    places
+        .find(|place| place.is_dir())
+        .with_context(|| format!("failed to find {package} in what cargo has fetched"))
+}
+
+/// What cargo knows of a package with these `dependencies`, once it has fetched them.
+fn resolved(name: &str, dependencies: &str) -> anyhow::Result<Value> {
+    let manifest = package(name, dependencies)?;
     let mut command = run::cargo(&["metadata", "--format-version", "1"]);
-    let output = run::output(command.arg("--manifest-path").arg(folder.join("Cargo.toml")))
+    let output = run::output(command.arg("--manifest-path").arg(manifest))
         .context("failed to fetch the sources\nhint: crates.io must be reachable the first time")?;
-    let metadata: Value = serde_json::from_slice(&output.stdout)?;
-    let folder_of = |project: &&Project| {
-        let mut packages = metadata["packages"].as_array().into_iter().flatten();
-        let package = packages.find(|package| package["name"] == project.package.as_str());
-        let manifest = package.and_then(|package| package["manifest_path"].as_str());
-        let manifest = manifest
-            .with_context(|| format!("failed to find {} in what cargo metadata says", project.package))?;
-        Ok(Path::new(manifest).with_file_name(&project.folder))
-    };
-    projects.iter().map(folder_of).collect()
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// Makes a package called `name` with these `dependencies`, and returns its manifest.
+fn package(name: &str, dependencies: &str) -> anyhow::Result<PathBuf> {
+    let folder = workspace::root().join("target").join(name);
+    fs::create_dir_all(folder.join("src")).with_context(|| format!("failed to make {}", folder.display()))?;
+    // A workspace of its own, so that larder's lock file stays as it is.
+    let manifest = format!(
+        "[package]\nname = \"{name}\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n{dependencies}"
+    );
+    let path = folder.join("Cargo.toml");
+    fs::write(&path, manifest)?;
+    fs::write(folder.join("src/lib.rs"), "")?;
+    Ok(path)
+}
+
+/// The manifest of `package`, where cargo keeps it.
+fn manifest_of<'a>(metadata: &'a Value, package: &str) -> anyhow::Result<&'a Path> {
+    let mut packages = metadata["packages"].as_array().into_iter().flatten();
+    let found = packages.find(|known| known["name"] == package);
+    found
+        .and_then(|package| package["manifest_path"].as_str())
+        .map(Path::new)
+        .with_context(|| format!("failed to find {package} in what cargo metadata says"))
+}
+
+/// Fetches the Rust program that the tests build, with all its dependencies as its lock file has them.
+fn fetch_program(place: &Path) -> anyhow::Result<()> {
+    let (name, version) = PROGRAM;
+    let folder = place.join(name);
+    let stamp = place.join(format!("{name}.stamp"));
+    if fs::read_to_string(&stamp).is_ok_and(|known| known == version) {
+        return Ok(());
+    }
+    // A program is no dependency that cargo tells of, and yet it is fetched.
+    let dependency = package("program", &format!("{name} = \"={version}\"\n"))?;
+    run::to_end(run::cargo(&["fetch", "--quiet"]).arg("--manifest-path").arg(dependency))
+        .context("failed to fetch the sources\nhint: crates.io must be reachable the first time")?;
+    let source = in_registry(&format!("{name}-{version}"))?;
+    let _ = fs::remove_dir_all(&folder);
+    run::to_end(std::process::Command::new("cp").arg("-R").arg(source).arg(&folder))?;
+    let manifest = folder.join("Cargo.toml");
+    // Or it would be taken for a part of larder.
+    fs::write(&manifest, fs::read_to_string(&manifest)? + "\n[workspace]\n")?;
+    run::to_end(run::cargo(&["fetch", "--locked", "--quiet"]).arg("--manifest-path").arg(manifest)).context(
+        "failed to fetch the crates of a program\nhint: crates.io must be reachable the first time",
+    )?;
+    Ok(fs::write(stamp, version)?)
 }
 
 /// Fetches the sources of all projects to where the tests look for them.
@@ -101,6 +161,7 @@ pub(crate) fn fetch_for_tests() -> anyhow::Result<()> {
         DESCRIPTIONS.iter().map(|(name, _)| Project::called(name)).collect::<Result<Vec<_>, _>>()?;
     let place = workspace::tools().join("sources");
     fs::create_dir_all(&place)?;
+    fetch_program(&place)?;
     let sources = fetch(&projects.iter().collect::<Vec<_>>())?;
     for ((name, _), folder) in DESCRIPTIONS.iter().zip(sources) {
         let link = place.join(name);

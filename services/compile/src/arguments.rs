@@ -51,11 +51,6 @@ impl Arguments {
         }
         Ok(Self { all, files })
     }
-
-    /// Whether any of them stands in a file.
-    pub(crate) fn stand_in_files(&self) -> bool {
-        !self.files.is_empty()
-    }
 }
 
 /// The content of the file `name`, noted among `files`. `None` where there is none.

@@ -1,4 +1,5 @@
-//! What a call has that the one before for the same object had not: why it was not seen before.
+//! What a call has that the one before for the same object, or else from the same source, had not: why it was not seen
+//! before.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use larder_service::{Digest, Key, Reason};
 
 use crate::args::Refusal;
 use crate::call::Call;
+use crate::environment;
 use crate::link::Linking;
 use crate::lookup::{Prepared, Work};
 use crate::paths;
@@ -19,7 +21,7 @@ const MAX_OBJECTS: usize = 50_000;
 /// Most differences that are named.
 const MAX_NAMED: usize = 6;
 
-/// The latest call for each object.
+/// The latest call for each object, and from each source.
 #[derive(Default)]
 pub(crate) struct Earlier(Mutex<HashMap<PathBuf, Parts>>);
 
@@ -30,6 +32,10 @@ struct Parts {
     /// The options that count.
     options: Vec<Vec<u8>>,
     shows_cwd: bool,
+    /// The command line itself, where it shows.
+    shown: Vec<Vec<u8>>,
+    /// The names of outputs, where they count.
+    outputs: Vec<Vec<u8>>,
     tool: Key,
     /// What the tool uses.
     used: Key,
@@ -46,6 +52,12 @@ impl Parts {
             call: Arc::clone(&prepared.call),
             options: invocation.key_args.clone(),
             shows_cwd: invocation.shows_cwd,
+            shown: if invocation.shows_command_line { prepared.call.args.clone() } else { Vec::new() },
+            outputs: if invocation.outputs().count() > 1 {
+                invocation.outputs().map(<[u8]>::to_vec).collect()
+            } else {
+                Vec::new()
+            },
             tool: prepared.driver.key,
             used: prepared.toolset.key,
             source: Some((invocation.source.clone(), prepared.source)),
@@ -58,6 +70,8 @@ impl Parts {
             call: Arc::clone(&work.call),
             options: work.request.key_args.clone(),
             shows_cwd: true,
+            shown: Vec::new(),
+            outputs: Vec::new(),
             tool: work.rustc.key,
             used: work.linker.as_ref().map_or(work.rustc.key, |linker| linker.key),
             source: Some((work.request.source.clone(), work.source)),
@@ -70,6 +84,8 @@ impl Parts {
             call: Arc::clone(&linking.call),
             options: linking.request.key_args.clone(),
             shows_cwd: false,
+            shown: Vec::new(),
+            outputs: Vec::new(),
             tool: linking.tool.key(),
             used: linking.linker.key,
             source: None,
@@ -80,6 +96,10 @@ impl Parts {
 
 fn object(prepared: &Prepared) -> PathBuf {
     paths::resolve(&prepared.call.cwd, &prepared.invocation.object)
+}
+
+fn source(prepared: &Prepared) -> PathBuf {
+    paths::resolve(&prepared.call.cwd, &prepared.invocation.source)
 }
 
 /// What tells a crate's calls apart: the place of its outputs, and their names.
@@ -95,38 +115,42 @@ fn linked(linking: &Linking) -> PathBuf {
 impl Earlier {
     /// Remembers `work` as the latest call for what it makes.
     pub(crate) fn remember(&self, work: &Work) {
-        let (made, parts) = match work {
-            Work::Compile(prepared) => (object(prepared), Parts::of_compile(prepared)),
-            Work::Link(linking) => (linked(linking), Parts::of_link(linking)),
-            Work::Rust(work) => (made_of(work), Parts::of_crate(work)),
+        let (names, parts) = match work {
+            Work::Compile(prepared) => {
+                (vec![source(prepared), object(prepared)], Parts::of_compile(prepared))
+            }
+            Work::Link(linking) => (vec![linked(linking)], Parts::of_link(linking)),
+            Work::Rust(work) => (vec![made_of(work)], Parts::of_crate(work)),
             Work::Archive(_) => return,
         };
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MAX_OBJECTS {
             known.clear();
         }
-        known.insert(made, parts);
+        known.extend(names.into_iter().map(|name| (name, parts.clone())));
     }
 
-    /// What differs between `prepared` and the call before for the same object; empty where there was none.
+    /// What differs between `prepared` and the call before for the same object, or else from the same source; empty
+    /// where there was none.
     pub(crate) fn difference(&self, prepared: &Prepared) -> String {
-        self.described(object(prepared), &Parts::of_compile(prepared))
+        self.described(&[object(prepared), source(prepared)], &Parts::of_compile(prepared))
     }
 
     /// Why there is nothing under the key of `linking`.
     pub(crate) fn never_linked(&self, linking: &Linking) -> Refusal {
-        let detail = self.described(linked(linking), &Parts::of_link(linking));
+        let detail = self.described(&[linked(linking)], &Parts::of_link(linking));
         Refusal { reason: Reason::FirstSeen, detail }
     }
 
     /// The same for a crate.
     pub(crate) fn never_compiled(&self, work: &Crate) -> String {
-        self.described(made_of(work), &Parts::of_crate(work))
+        self.described(&[made_of(work)], &Parts::of_crate(work))
     }
 
-    fn described(&self, made: PathBuf, now: &Parts) -> String {
+    fn described(&self, names: &[PathBuf], now: &Parts) -> String {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&made).map_or_else(String::new, |then| describe(then, now))
+        let then = names.iter().find_map(|name| known.get(name));
+        then.map_or_else(String::new, |then| describe(then, now))
     }
 }
 
@@ -134,8 +158,6 @@ fn describe(then: &Parts, now: &Parts) -> String {
     let mut named = Vec::new();
     if then.tool != now.tool {
         named.push(if now.source.is_some() { "another compiler" } else { "another linker" }.to_owned());
-    } else if then.used != now.used {
-        named.push("another program or file that the compiler or linker uses".to_owned());
     }
     if then.source.as_ref().map(|source| &source.0) != now.source.as_ref().map(|source| &source.0) {
         named.push("another source".to_owned());
@@ -149,14 +171,28 @@ fn describe(then: &Parts, now: &Parts) -> String {
         }
     }
     let (without, with) = options(&then.options, &now.options);
+    let variables = variables(then, now);
+    // An option or a variable can bring others along.
+    let brought = !(without.is_empty() && with.is_empty() && variables.is_empty());
+    if then.tool == now.tool && then.used != now.used && !brought {
+        named.push("another program or file that the compiler or linker uses".to_owned());
+    }
     named.extend(without.iter().map(|option| format!("without {option}")));
     named.extend(with.iter().map(|option| format!("with {option}")));
-    named.extend(variables(&then.call, &now.call).into_iter().map(|name| format!("variable {name}")));
+    named.extend(variables.into_iter().map(|name| format!("variable {name}")));
+    if then.outputs != now.outputs {
+        named.push("other names of outputs".to_owned());
+    }
     if then.call.cwd != now.call.cwd && now.shows_cwd {
         named.push("another working folder".to_owned());
     }
     if then.call.stderr_terminal != now.call.stderr_terminal {
         named.push("a terminal or none".to_owned());
+    } else if now.call.stderr_terminal && then.call.terminal_columns != now.call.terminal_columns {
+        named.push("another width of the terminal".to_owned());
+    }
+    if named.is_empty() && then.shown != now.shown {
+        named.push("the command line, which shows".to_owned());
     }
     let more = named.len().saturating_sub(MAX_NAMED);
     named.truncate(MAX_NAMED);
@@ -183,7 +219,8 @@ fn options(then: &[Vec<u8>], now: &[Vec<u8>]) -> (Vec<String>, Vec<String>) {
 }
 
 /// Names of the carried variables whose values differ, and which can be part of a key.
-fn variables(then: &Call, now: &Call) -> Vec<String> {
+fn variables(then: &Parts, now: &Parts) -> Vec<String> {
+    let (shows_cwd, then, now) = (now.shows_cwd, &then.call, &now.call);
     let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
     let differs = |name: &str| then.env.get(name) != now.env.get(name);
     let mut names: Vec<String> = then
@@ -193,6 +230,13 @@ fn variables(then: &Call, now: &Call) -> Vec<String> {
         .map(|(name, _)| text(name))
         .filter(|name| differs(name))
         .collect();
+    if shows_cwd && then.cwd == now.cwd && differs("PWD") {
+        names.push("PWD".to_owned());
+    }
+    if now.stderr_terminal && then.stderr_terminal {
+        names
+            .extend(environment::TERMINAL.iter().filter(|name| differs(name)).map(|name| (*name).to_owned()));
+    }
     if then.portable != now.portable {
         names.push("LARDER_PORTABLE".to_owned());
     }

@@ -7,11 +7,14 @@ use crate::args::Refusal;
 
 /// Variables that make the tool write files, trace itself or load foreign code.
 const FORBIDDEN: &[&str] = &[
+    "AS_SECURE_LOG_FILE",
     "CCC_ADD_ARGS",
     "CCC_OVERRIDE_OPTIONS",
     "DEPENDENCIES_OUTPUT",
+    "EXPERIMENTAL_SARIF_SOCKET",
     "FORCE_CLANG_DIAGNOSTICS_CRASH",
     "GCC_COMPARE_DEBUG",
+    "GCC_DIAGNOSTICS_LOG",
     "GCC_SPECS",
     "LD_AUDIT",
     "LD_PRELOAD",
@@ -25,7 +28,7 @@ const FORBIDDEN: &[&str] = &[
     "SUNPRO_DEPENDENCIES",
 ];
 
-const FORBIDDEN_PREFIXES: &[&str] = &["CC_PRINT_", "LD_DEBUG"];
+const FORBIDDEN_PREFIXES: &[&str] = &["CC_LOG_", "CC_PRINT_", "LD_DEBUG"];
 
 /// Variables that choose which programs run and what they read at start: the identity holds what they lead to.
 const IDENTITY_ONLY: &[&str] = &["HOME", "PATH"];
@@ -34,7 +37,7 @@ const IDENTITY_ONLY: &[&str] = &["HOME", "PATH"];
 const TEMPORARY: &[&str] = &["TEMP", "TMP", "TMPDIR"];
 
 /// What only a terminal on standard error brings into play.
-const TERMINAL: &[&str] = &["COLUMNS", "TERM"];
+pub(crate) const TERMINAL: &[&str] = &["COLORTERM", "COLUMNS", "TERM", "TERMINFO", "TERMINFO_DIRS"];
 
 /// What of the caller's situation an action can show.
 #[derive(Clone, Copy, Debug)]
@@ -143,13 +146,18 @@ impl Environment {
     /// Some folder list in it depends on the working folder.
     pub(crate) fn has_relative_folders(&self) -> bool {
         const LISTS: &[&str] = &[
+            "BINUTILS_ROOT",
             "COMPILER_PATH",
             "CPATH",
             "CPLUS_INCLUDE_PATH",
             "C_INCLUDE_PATH",
+            "G++_ROOT",
             "GCC_EXEC_PREFIX",
+            "GCC_ROOT",
             "HOME",
             "LD_LIBRARY_PATH",
+            "LIBRARY_PATH",
+            "LPATH",
             "PATH",
             "SDKROOT",
         ];
@@ -174,7 +182,9 @@ mod tests {
 
     #[test]
     fn a_forbidden_variable_is_named_and_its_value_is_not() {
-        for name in FORBIDDEN.iter().copied().chain(["CC_PRINT_OPTIONS", "LD_DEBUG_OUTPUT"]) {
+        for name in
+            FORBIDDEN.iter().copied().chain(["CC_LOG_DIAGNOSTICS", "CC_PRINT_OPTIONS", "LD_DEBUG_OUTPUT"])
+        {
             let refusal = environment(&[("PATH", "/bin"), (name, "secret")]).refuse().unwrap_err();
             assert_eq!(refusal.reason, Reason::EnvironmentUncacheable);
             assert_eq!(refusal.detail, name);

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use larder_service::Reason;
 
-use crate::args::{Family, Invocation, Refusal};
+use crate::args::{Family, Invocation, Language, Refusal};
 use crate::inputs::{ReadFile, about, without_dot};
 use crate::paths;
 use crate::places::Asked;
@@ -22,6 +22,10 @@ pub(crate) fn asked(
         Family::Clang => &[".gch", ".pch"],
     };
     for (place, file) in files.iter().enumerate() {
+        let assembly = matches!(invocation.language, Language::Assembler | Language::AssemblerWithCpp);
+        if assembly && file.asks.named_by_a_macro || file.asks.numbers_lines && !invocation.shows_cwd {
+            return Err(about(Reason::AssemblerInput, &file.input.path));
+        }
         let own = paths::split(&file.input.path).0;
         let lists = [
             (&file.asks.quoted, true, false),
@@ -46,6 +50,10 @@ pub(crate) fn asked(
                 asked.add_local(folder, &[name, suffix.as_bytes()].concat(), false);
             }
         }
+    }
+    if invocation.language != Language::Assembler {
+        // GCC reads it before all else, unasked, if the search finds it.
+        asked.add(None, b"stdc-predef.h", false);
     }
     let search = &invocation.search;
     for name in &search.forced {

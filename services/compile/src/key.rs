@@ -54,9 +54,13 @@ pub(crate) fn without_content(parts: Parts<'_>) -> Hasher {
             hasher.field(name, &value);
         }
     }
-    if invocation.shows_command_line && parts.arguments.stand_in_files() {
+    if invocation.shows_command_line {
+        // With the names of outputs, in its own order, and response files by their names or by what they hold.
         for arg in &call.args {
             hasher.field("given", arg);
+        }
+        for arg in &parts.arguments.all {
+            hasher.field("expanded", arg);
         }
     }
     if let Some(portable) = portable {

@@ -24,6 +24,7 @@ mod identity;
 mod inputs;
 mod key;
 mod lease;
+mod lines;
 mod link;
 mod lookup;
 mod manifest;
@@ -40,5 +41,6 @@ mod service;
 mod settle;
 mod state;
 mod texts;
+mod writers;
 
 pub use service::Compile;

@@ -18,6 +18,7 @@ use crate::hit::{DEPFILE, OBJECT};
 use crate::identity::Tool;
 use crate::inputs::{self, ReadFile};
 use crate::key;
+use crate::lines;
 use crate::manifest::{Entry, Input, Manifest, codec};
 use crate::once::Once;
 use crate::paths;
@@ -136,6 +137,7 @@ impl Core {
             created_unix_ms: self.context.clock.unix_ms(),
         };
         let action = entry.action;
+        self.writers.refuse_disturbed(publish.lease)?;
         self.put_entry(&plan.prepared.base, entry, &action, &result)?;
         self.seen.remember(plan.prepared.seen, files[0].input.digest);
         if let Err(error) = self.store.evict_if_needed() {
@@ -204,7 +206,9 @@ impl Core {
             .map(Vec::as_slice)
             .filter(|folder| known.insert(*folder))
             .collect();
-        let asked = headers::asked(prepared.driver.dialect.family, invocation, &files, &folders)?;
+        let family = prepared.driver.dialect.family;
+        let mut asked = headers::asked(family, invocation, &files, &folders)?;
+        let named = lines::named(&reader, family, invocation, &files, &mut asked)?;
         let once = Once::of(&files, &self.fingerprints)?;
         if let Some(twin) = once.twin() {
             return Err(inputs::about(Reason::IncludedOnce, &twin.input.path));
@@ -224,6 +228,7 @@ impl Core {
         if prepared.by_code {
             self.add_codes(&files, &mut inputs);
         }
+        inputs.extend(named);
         for (path, real) in found.other_names {
             let known = files.iter().position(|file| file.path == real).map(|place| inputs[place].clone());
             inputs.extend(known.map(|input| Input { path, ..input }));

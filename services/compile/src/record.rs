@@ -26,12 +26,9 @@ pub(crate) struct Draft {
 
 impl Draft {
     pub(crate) fn new(call: &Call) -> Self {
-        Self {
-            tool: call.tool_text(),
-            cwd: paths::path_text(&call.cwd),
-            build: call.parent_pid,
-            ..Self::default()
-        }
+        let (source, output) = apparent(&call.args);
+        let (tool, cwd) = (call.tool_text(), paths::path_text(&call.cwd));
+        Self { tool, source, output, cwd, build: call.parent_pid, ..Self::default() }
     }
 
     pub(crate) fn parsed(&mut self, invocation: &Invocation) {
@@ -87,6 +84,34 @@ impl Draft {
     }
 }
 
+/// The source and the output that a call with `args` seems to have: one that is refused before it is taken apart is
+/// to be found by their names, too.
+fn apparent(args: &[Vec<u8>]) -> (String, String) {
+    const SOURCES: &[&[u8]] =
+        &[b"C", b"S", b"c", b"c++", b"cc", b"cp", b"cpp", b"cxx", b"i", b"ii", b"m", b"mm", b"s"];
+    let (mut source, mut output) = (&b""[..], &b""[..]);
+    let mut rest = args.iter();
+    while let Some(arg) = rest.next() {
+        match arg.strip_prefix(b"-o") {
+            Some(b"") => output = rest.next().map_or(&b""[..], Vec::as_slice),
+            Some(joined) => output = joined,
+            None if arg.starts_with(b"-") => {}
+            None => {
+                let suffix = arg.iter().rposition(|byte| *byte == b'.').map(|dot| &arg[dot + 1..]);
+                if suffix.is_some_and(|suffix| SOURCES.contains(&suffix)) {
+                    source = arg;
+                }
+            }
+        }
+    }
+    let mut output = paths::text(output);
+    if output.is_empty() && args.iter().any(|arg| arg == b"-c") {
+        let name = paths::text(paths::split(source).1);
+        output = name.rsplit_once('.').map(|(stem, _)| format!("{stem}.o")).unwrap_or_default();
+    }
+    (paths::text(source), output)
+}
+
 /// Microseconds of the daemon's own time since `start`.
 pub(crate) fn since(clock: &dyn Clock, start: u64) -> u64 {
     clock.monotonic_ns().saturating_sub(start) / 1000
@@ -95,4 +120,24 @@ pub(crate) fn since(clock: &dyn Clock, start: u64) -> u64 {
 /// A refusal that is about nothing in particular.
 pub(crate) fn bare(reason: larder_service::Reason) -> Refusal {
     Refusal { reason, detail: String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_about_what_its_names_say() {
+        let about = |line: &str| {
+            let args: Vec<Vec<u8>> = line.split(' ').map(|arg| arg.as_bytes().to_vec()).collect();
+            apparent(&args)
+        };
+        let pair = |source: &str, output: &str| (source.to_owned(), output.to_owned());
+        assert_eq!(about("-save-temps -c d/x.c"), pair("d/x.c", "x.o"));
+        assert_eq!(about("-c x.cc -o b/y.o -Wall"), pair("x.cc", "b/y.o"));
+        assert_eq!(about("-ob/y.o -c x.c"), pair("x.c", "b/y.o"));
+        assert_eq!(about("-E x.c"), pair("x.c", ""));
+        assert_eq!(about("--version"), pair("", ""));
+        assert_eq!(about("-c -o"), pair("", ""));
+    }
 }

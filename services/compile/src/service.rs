@@ -89,6 +89,7 @@ impl Compile {
                 Ok((work, Found::Known(known))) => match core.hit(&work, &known) {
                     Ok(mut hit) => {
                         core.earlier.remember(&work);
+                        core.writers.restore(&work.written());
                         draft.keyed(&known.action);
                         hit.record = self.count_hit(draft, &known);
                         return Reply::Hit(hit);
@@ -96,7 +97,7 @@ impl Compile {
                     Err(why) => (work, why),
                 },
             };
-            let base = work.base();
+            let (base, outputs) = (work.base(), work.written());
             let waiting = match core.leases.turn(&base, connection.id) {
                 Turn::Wait(waiting) if !waited.enough => Err(waiting),
                 _ => {
@@ -124,7 +125,10 @@ impl Compile {
                 }
             };
             match waiting {
-                Ok(run) => return Reply::Run(run),
+                Ok(run) => {
+                    core.writers.begin(run.lease, outputs);
+                    return Reply::Run(run);
+                }
                 Err(ending) => waited.wait(ending, core, &base).await,
             }
         }
@@ -168,7 +172,7 @@ impl Compile {
                 }
             };
             let work = Planned::Compile(Box::new(Compiling { prepared, list, list_is_ours }));
-            Plan { work, draft, why: (why.reason, why.detail.clone()) }
+            Plan { lease, work, draft, why: (why.reason, why.detail.clone()) }
         };
         run.lease = core.leases.give(base, connection, alone, plan)?;
         Ok(run)
@@ -195,7 +199,7 @@ impl Compile {
                 run.args = work.call.args.iter().cloned().chain(lists.arguments()).collect();
             }
             let work = Planned::Rust(Box::new(rust::Compiling { work: *work, lists }));
-            Plan { work, draft, why: (why.reason, why.detail.clone()) }
+            Plan { lease, work, draft, why: (why.reason, why.detail.clone()) }
         };
         run.lease = core.leases.give(base, connection, alone, plan)?;
         Ok(run)
@@ -227,7 +231,7 @@ impl Compile {
     ) -> Result<Run, watch::Receiver<Ending>> {
         let base = filing.base;
         let work = Planned::Archive(Box::new(filing));
-        let plan = |_| Plan { work, draft, why: (why.reason, why.detail.clone()) };
+        let plan = |lease| Plan { lease, work, draft, why: (why.reason, why.detail.clone()) };
         let lease = self.0.leases.give(base, connection, alone, plan)?;
         Ok(Run { lease, ..told(why.reason) })
     }
@@ -253,7 +257,7 @@ impl Compile {
                 run.args = linking.with_list(list.as_os_str().as_bytes());
             }
             let work = Planned::Link(Box::new(Joining { linking, list, list_is_ours }));
-            Plan { work, draft, why: (why.reason, why.detail.clone()) }
+            Plan { lease, work, draft, why: (why.reason, why.detail.clone()) }
         };
         run.lease = core.leases.give(base, connection, alone, plan)?;
         Ok(run)
@@ -282,6 +286,7 @@ impl Compile {
     }
 
     fn lost(&self, plan: Plan) {
+        self.0.writers.end(plan.lease);
         plan.clean();
         self.0.record(Reason::LeaseLost, plan.draft, "", 0, 0);
     }
@@ -340,6 +345,7 @@ fn finish(core: &Core, plan: Plan, hold: Hold<Plan>, publish: Publish) -> Result
     let start = clock.monotonic_ns();
     let tool_us = publish.tool_us;
     let stored = core.publish(&plan, publish);
+    core.writers.end(plan.lease);
     plan.clean();
     let mut draft = plan.draft;
     draft.overhead_us += since(clock, start);

@@ -21,6 +21,7 @@ use crate::record::Draft;
 use crate::rust;
 use crate::seen::Seen;
 use crate::texts::Texts;
+use crate::writers::Writers;
 
 /// Name in statistics, journal, metrics and page.
 pub(crate) const NAME: &str = "compile";
@@ -43,6 +44,7 @@ pub(crate) struct Core {
     pub(crate) earlier: Earlier,
     pub(crate) leases: Leases<Plan>,
     pub(crate) peers: Peers,
+    pub(crate) writers: Writers,
     /// Held while a manifest is read, changed and written.
     pub(crate) manifests: Mutex<()>,
     /// Tells this daemon's list files from an earlier one's.
@@ -52,6 +54,7 @@ pub(crate) struct Core {
 /// What is to be done when the tool has ended.
 #[derive(Debug)]
 pub(crate) struct Plan {
+    pub(crate) lease: u64,
     pub(crate) work: Planned,
     pub(crate) draft: Draft,
     /// Reason of the miss, and what it is about.
@@ -115,6 +118,7 @@ impl Core {
             earlier: Earlier::default(),
             leases: Leases::default(),
             peers: Peers::default(),
+            writers: Writers::default(),
             manifests: Mutex::new(()),
             context,
             store,

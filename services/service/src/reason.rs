@@ -65,7 +65,7 @@ reasons! {
     TimeMacro = "time_macro", Uncacheable, "the source or a header uses __DATE__, __TIME__ or __TIMESTAMP__";
     IncludeComputed = "include_computed", Uncacheable, "a header asks for a file whose name only the preprocessor knows";
     IncludedOnce = "included_once", Uncacheable, "two headers that are to be read once may be one and the same to the tool";
-    AssemblerInput = "assembler_input", Uncacheable, "the source or a header makes the assembler read a file";
+    AssemblerInput = "assembler_input", Uncacheable, "the source or a header has the assembler do what larder cannot follow, such as reading a file";
     PrecompiledHeader = "precompiled_header", Uncacheable, "the tool read a precompiled header";
     ArchiveOperationUncacheable = "archive_operation_uncacheable", Uncacheable, "the archiver is to do something whose effects larder cannot keep";
     ArchiveNotDeterministic = "archive_not_deterministic", Uncacheable, "the archive is to hold times and owners";

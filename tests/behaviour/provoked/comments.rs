@@ -36,4 +36,25 @@ fn a_comment_counts_where_it_can_be_noticed(bench: &Bench) {
     bench.compile(&["-Wall"], "input_changed");
     bench.code(&warned.replace('1', "2"));
     bench.compile(&["-Wall"], "input_changed");
+    // That there is a comment at all, and of which kind.
+    let falls =
+        "int f(int a) {\n  switch (a) {\n    case 1: a++; /* on */\n    case 2: a++;\n  }\n  return a;\n}\n";
+    for (option, text, other) in [
+        ("-Wimplicit-fallthrough=1", falls.to_owned(), falls.replace(" /* on */", "")),
+        ("-std=gnu89", SOURCE.replace("(a); }", "(a); } /* a */"), SOURCE.replace("(a); }", "(a); } // a")),
+        (
+            "-Wc90-c99-compat",
+            SOURCE.replace("(a); }", "(a); } /* b */"),
+            SOURCE.replace("(a); }", "(a); } // b"),
+        ),
+    ] {
+        if bench.is_cxx() || bench.is_clang() && option.starts_with("-W") {
+            continue;
+        }
+        let options = [option, "-pedantic"];
+        bench.code(&text);
+        bench.compile(&options, "first_seen");
+        bench.code(&other);
+        bench.compile(&options, "input_changed");
+    }
 }

@@ -98,6 +98,21 @@ fn assemblers(bench: &Bench) {
         bench.remove("bin/as");
         bench.call_with(env, args, "direct_hit");
     }
+    // The compiler proper, which by the way of PATH is not looked for.
+    let proper = if bench.is_cxx() { "bin/cc1plus" } else { "bin/cc1" };
+    for (env, args) in [(&[][..], &by_option[..]), (&[("COMPILER_PATH", folder.as_str())], &plain)] {
+        program(bench, proper, "exit 1");
+        bench.call_with(env, args, bench.by_family("compiler_unknown", "direct_hit"));
+        bench.remove(proper);
+        if !env.is_empty() {
+            continue;
+        }
+        bench.link(found("false"), proper);
+        let _ = std::fs::remove_file(bench.path("x.o"));
+        bench.call_with(env, args, bench.by_family("probe_failed", "direct_hit"));
+        bench.remove(proper);
+        bench.call_with(env, args, "direct_hit");
+    }
 }
 
 fn settings(bench: &Bench) {

@@ -9,6 +9,7 @@ use super::{Bench, with_each_driver};
 with_each_driver! {
     variables_that_change_what_is_done_or_said_count
     variables_that_show_nowhere_do_not_count
+    a_terminal_is_the_callers_own
 }
 
 fn variables_that_change_what_is_done_or_said_count(bench: &Bench) {
@@ -63,8 +64,19 @@ fn messages_and_lists(bench: &Bench) {
         [("DEPENDENCIES_OUTPUT", "all.d target")],
         [("SUNPRO_DEPENDENCIES", &list)],
         [("CCC_OVERRIDE_OPTIONS", "+-DADDED")],
+        [("CC_LOG_DIAGNOSTICS", "1")],
+        [("CC_PRINT_HEADERS", "1")],
     ] {
         bench.call_with(&env, &args, "environment_uncacheable");
+    }
+    // Clang writes its messages to a file, too.
+    let log = bench.path("messages").display().to_string();
+    let logs = [("CC_LOG_DIAGNOSTICS", "1"), ("CC_LOG_DIAGNOSTICS_FILE", log.as_str())];
+    bench.call_with(&logs, &["-c", bench.source, "-o", "x.o"], "environment_uncacheable");
+    // GCC reads its folders anew from elsewhere.
+    let elsewhere = bench.path("elsewhere").display().to_string();
+    for name in ["GCC_ROOT", "BINUTILS_ROOT", "G++_ROOT", "LPATH"] {
+        bench.call_with(&[(name, elsewhere.as_str())], &args, "first_seen");
     }
     // Where GCC's driver looks for its parts; with nothing there Clang goes on, and so may GCC.
     let nothing = format!("{}/", bench.path("nothing").display());
@@ -105,4 +117,41 @@ fn variables_that_show_nowhere_do_not_count(bench: &Bench) {
         }
         bench.call_as(args, "direct_hit", |command| in_shell("umask 002", &command));
     }
+}
+
+/// Colours, links and the width of what is quoted are for the terminal that the messages go to.
+fn a_terminal_is_the_callers_own(bench: &Bench) {
+    bench.code(
+        "int f(void) { int unused_and_with_a_long_name; return 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1; }\n",
+    );
+    let args = ["-Wall", "-c", bench.source, "-o", "x.o"];
+    let on_terminal = |columns: &str, env: &[(&str, &str)], reason: &str| {
+        // `script` gives what it runs a terminal.
+        bench.call_as(&args, reason, |command| {
+            let words = std::iter::once(command.get_program()).chain(command.get_args());
+            let words: Vec<_> = words.map(|word| format!("'{}'", word.display())).collect();
+            let line = format!("stty cols {columns}; exec {}", words.join(" "));
+            let mut script = bench.sandbox.command("script");
+            script.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm-256color").envs(env.iter().copied());
+            script
+        })
+    };
+    let output = on_terminal("100", &[], "first_seen");
+    assert!(output.stdout.windows(2).any(|pair| pair == b"\x1b["), "there are colours");
+    on_terminal("100", &[], "direct_hit");
+    for (columns, env) in [
+        ("40", &[][..]),
+        ("100", &[("COLUMNS", "50")]),
+        ("100", &[("TERM", "dumb")]),
+        ("100", &[("COLORTERM", "xfce4-terminal")]),
+        ("100", &[("TERM_URLS", "bel")]),
+        ("100", &[("GCC_COLORS", "warning=01;32")]),
+    ] {
+        on_terminal(columns, env, "first_seen");
+        on_terminal(columns, env, "direct_hit");
+    }
+    on_terminal("100", &[], "direct_hit");
+    // Without one, its variables are nothing.
+    bench.call(&args, "first_seen");
+    bench.call_with(&[("COLORTERM", "x"), ("TERM", "dumb"), ("COLUMNS", "50")], &args, "direct_hit");
 }

@@ -110,13 +110,32 @@ fn a_tool_that_is_killed_leaves_nothing_behind(bench: &Bench) {
     let made = bench.sandbox.command("mkfifo").arg("x.h").status();
     assert!(made.expect("mkfifo is part of every Linux").success());
     std::fs::remove_file(bench.path("x.o")).expect("our own file");
-    let mut larder = bench.sandbox.larder([bench.driver, "-c", bench.source, "-o", "x.o"]);
-    let mut larder = larder.spawn().expect("larder starts");
+    let start = || {
+        let mut larder = bench.sandbox.larder([bench.driver, "-c", bench.source, "-o", "x.o"]);
+        larder.spawn().expect("larder starts")
+    };
     let open = || {
         // Without a reader there is nobody to open it for.
         let nonblocking = rustix::fs::OFlags::NONBLOCK.bits() as i32;
         std::fs::File::options().write(true).custom_flags(nonblocking).open(bench.path("x.h")).ok()
     };
+    // The driver alone is killed: larder ends as it ended.
+    let mut larder = start();
+    let pipe = wait_until("the compiler to read the pipe", open);
+    let list = format!("/proc/{0}/task/{0}/children", larder.id());
+    let children = std::fs::read_to_string(list).expect("larder runs");
+    for driver in children.split_whitespace() {
+        larder_tests::signal(driver.parse().expect("a process"), rustix::process::Signal::KILL);
+    }
+    let status = larder.wait().expect("our own child");
+    drop(pipe);
+    assert_eq!(status.signal(), Some(9), "{status}");
+    // What the driver started may hold the messages open, and so nothing may be known of the end.
+    let told = bench.last_record().0;
+    assert!(matches!(told.as_str(), "tool_failed" | "lease_lost"), "{told}");
+    wait_until("the compiler proper to end", || open().is_none().then_some(()));
+
+    let mut larder = start();
     let pipe = wait_until("the compiler to read the pipe", open);
     larder_tests::signal(larder.id(), rustix::process::Signal::TERM);
     let status = larder.wait().expect("our own child");

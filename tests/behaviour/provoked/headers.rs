@@ -188,6 +188,8 @@ fn tests_for_files(bench: &Bench) {
     bench.compile(&[], "input_vanished");
     bench.code("#define NAME \"maybe.h\"\n#if __has_include(NAME)\nint there;\n#endif\n");
     bench.compile(&[], "include_computed");
+    bench.code("#define PASTE(a, b) a ## b\n#if PASTE(__has_, include)(\"maybe.h\")\nint there;\n#endif\n");
+    bench.compile(&[], "include_computed");
 }
 
 fn computed_includes(bench: &Bench) {

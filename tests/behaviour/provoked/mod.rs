@@ -15,6 +15,7 @@ mod outputs;
 mod reasons;
 mod spelling;
 mod time;
+mod unlisted;
 
 use std::cell::Cell;
 use std::fs::Permissions;

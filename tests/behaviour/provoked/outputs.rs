@@ -1,5 +1,7 @@
 //! Outputs of every kind, into whatever stands in their place.
 
+use larder_tests::in_shell;
+
 use super::{Bench, with_each_driver};
 
 with_each_driver! {
@@ -46,6 +48,13 @@ fn places(bench: &Bench) {
     bench.sandbox.settle();
     bench.call(&["-c", source, "-o", "locked/x.o"], "direct_hit");
     bench.set_mode("locked", 0o755);
+    // Larger than files may become, in blocks of 512 bytes. Clang tells where in memory it was.
+    bench.write("large.c", "char large[1000000] = { 1 };\n");
+    let args = ["-w", "-pipe", "-c", "large.c", "-o", "large.o"];
+    bench.call(&args, "first_seen");
+    if !bench.is_clang() {
+        bench.call_as(&args, "direct_hit", |command| in_shell("ulimit -c 0; ulimit -f 100", &command));
+    }
     // What is no file.
     bench.call(&["-c", source, "-o", "/dev/null"], "output_not_a_file");
     bench.call(&["-c", source, "-o", "deep"], "output_not_a_file");
@@ -139,7 +148,8 @@ fn dependency_files_are_the_tools_own(bench: &Bench) {
 
 fn whatever_else_is_written_is_the_tools_own(bench: &Bench) {
     bench.code("int f(int a) { int b[10]; b[0] = a; return b[0] + a; }\n");
-    let kept: [&[&str]; 4] = [
+    let kept: [&[&str]; 5] = [
+        bench.by_family(&["-fcallgraph-info"], &["-fstack-usage", "-O1"]),
         &["-fstack-usage"],
         &["-g", "-gsplit-dwarf"],
         &["-flto", "-frandom-seed=1"],
@@ -147,11 +157,49 @@ fn whatever_else_is_written_is_the_tools_own(bench: &Bench) {
     ];
     for options in kept {
         bench.compile(options, "first_seen");
-        for made in ["x.o", "x.su", "x.dwo"] {
+        for made in ["x.o", "x.su", "x.dwo", "x.ci"] {
             let _ = std::fs::remove_file(bench.path(made));
         }
         bench.compile(options, "direct_hit");
     }
+    // Options by which tools read or write more than is listed; not each driver knows each of them.
+    for options in [
+        &["-Xclang", "-load"][..],
+        &["-embed-dir=."],
+        &["-fauto-profile=none"],
+        &["-fcoverage-mapping"],
+        &["-fmodule-file=none.pcm"],
+        &["-fmodule-map-file=none"],
+        &["-fmodules"],
+        &["-fmodules-ts"],
+        &["-fpass-plugin=none.so"],
+        &["-fplugin=none.so"],
+        &["-fprofile-instr-use=none"],
+        &["-fsanitize-blacklist=none"],
+        &["-fsanitize-ignorelist=none"],
+        &["-gsplit-dwarf=single"],
+        &["-ivfsoverlay", "none"],
+        &["-wrapper", "env"],
+        &["-MJ", "part.json"],
+    ] {
+        let reason = if matches!(options[0], "-embed-dir=." | "-ivfsoverlay") {
+            "option_unknown"
+        } else {
+            "option_uncacheable"
+        };
+        bench.compile(options, reason);
+    }
+    // What these write differs each time.
+    for option in ["-Wa,-a=x.lst", "-fsave-optimization-record", "-ftime-report", "-ftime-trace"] {
+        let call = [bench.driver, option, "-c", bench.source, "-o", "x.o"];
+        bench.sandbox.larder(call).output().expect("larder starts");
+        assert_eq!(bench.last_record().0, "option_uncacheable", "{option}");
+    }
+    let language = if bench.is_cxx() { "c++" } else { "c" };
+    bench.call(
+        &["-include-pch", "none.pch", "-x", language, "-c", bench.source, "-o", "x.o"],
+        "precompiled_header",
+    );
     for options in [
         &["-save-temps"][..],
         &["--coverage", "-frandom-seed=1"],

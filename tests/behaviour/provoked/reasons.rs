@@ -58,6 +58,13 @@ fn every_reason_to_keep_nothing_is_provoked() {
     let provoked: BTreeSet<_> =
         CALLS.iter().map(|(reason, _)| reason).chain(OTHERS).map(|reason| reason.id()).collect();
     assert_eq!(provoked, table);
+    // What is said to have a test of its own is named where those are.
+    let tests = [include_str!("reasons.rs"), include_str!("links.rs")].concat();
+    for reason in OTHERS {
+        let name = format!("Reason::{reason:?}");
+        let listed = format!("    {name},");
+        assert!(tests.lines().any(|line| line.contains(&name) && line != listed), "{name} has no test");
+    }
 }
 
 #[test]
@@ -92,6 +99,10 @@ fn what_a_call_says_and_what_it_reads_and_makes_are_reasons() {
         bench.call(args, reason.id());
     }
     assert_eq!(bench.sandbox.counts().hits, 0);
+    let shown = String::from_utf8(bench.sandbox.run(&["stats"]).stdout).expect("text");
+    for (reason, _) in CALLS {
+        assert!(shown.contains(reason.sentence()), "{}: {shown}", reason.id());
+    }
 }
 
 #[test]

@@ -5,7 +5,9 @@ use larder_compile::directives::{Directives, scan, scan_for};
 /// Whatever stands before it, a directive is seen; whatever stands behind, what was seen stays so.
 pub fn check(bytes: &[u8]) {
     let alone = scan(bytes);
-    let name: Vec<u8> = bytes.iter().copied().filter(|byte| !b"\"<>\\\n\r?".contains(byte)).take(8).collect();
+    // Without an asterisk, which could end a comment that so far went on to the end.
+    let name: Vec<u8> =
+        bytes.iter().copied().filter(|byte| !b"\"<>\\\n\r?*".contains(byte)).take(8).collect();
     let line = |before: &str, after: &str| {
         // The first line feed may belong to a continued line.
         [bytes, b"\n\n", before.as_bytes(), &name, after.as_bytes(), b"\n"].concat()

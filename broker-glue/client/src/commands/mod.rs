@@ -1,5 +1,6 @@
 //! The commands that people type.
 
+mod build;
 mod doctor;
 mod explain;
 mod render;
@@ -28,7 +29,7 @@ As a compiler wrapper (anything that is not a command above is taken for a tool)
   larder gcc -c hello.c -o hello.o
   make CC=\"larder gcc\"
   cmake -DCMAKE_C_COMPILER_LAUNCHER=larder …
-  RUSTC_WRAPPER=larder cargo build
+  larder build -- cargo build
   ln -s $(command -v larder) ~/bin/gcc
 RUNNING_PROCESS_DISABLE=1 runs every tool without larder; for Go: export GOCACHEPROG=\"larder go\".";
 
@@ -48,6 +49,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Run a build with its compilers called through larder: larder build -- cargo build
+    Build {
+        /// The command and its arguments
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<std::ffi::OsString>,
+    },
     /// Show how the latest compile of an object or source ended, and why; without one, each miss of the last build
     Explain {
         /// An object or a source, as the compiler was told
@@ -64,7 +71,11 @@ enum Command {
     },
     /// Serve a go command, which runs this as its GOCACHEPROG
     #[command(hide = true)]
-    Go,
+    Go {
+        /// None: the go command gives none
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<std::ffi::OsString>,
+    },
     /// Look at what is cached of Rust
     Rust {
         #[command(subcommand)]
@@ -103,11 +114,15 @@ pub fn run() -> ExitCode {
         Command::Start => start::run(),
         Command::Stop { broker } => stop::run(broker),
         Command::Status { json } => status::run(json),
+        Command::Build { command } => build::run(&command),
         Command::Explain { file: Some(file), json } => explain::run(&file, json),
         Command::Explain { file: None, json } => explain::last_build(json),
         Command::Rust { command } => rust::run(&command),
         Command::Doctor { json } => doctor::run(json),
-        Command::Go => return crate::go::run(),
+        Command::Go { args } if args.is_empty() => return crate::go::run(),
+        Command::Go { .. } => Err(anyhow::anyhow!(
+            "failed to use arguments: `larder go` is what the go command runs by itself\nhint: larder build -- go build"
+        )),
         Command::Stats { json, records } => stats::run(json, records),
     };
     match done {
@@ -125,6 +140,11 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
+/// Says something beside a command's result.
+fn say(sentence: &str) {
+    let _ = writeln!(std::io::stderr(), "larder: {sentence}");
+}
+
 /// Writes a result to standard output.
 fn print(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
@@ -138,7 +158,7 @@ mod tests {
 
     #[test]
     fn commands_are_told_from_tools() {
-        for word in ["start", "stop", "status", "stats", "explain", "doctor", "go", "rust"] {
+        for word in ["start", "stop", "status", "stats", "explain", "doctor", "go", "rust", "build"] {
             assert!(is_command(OsStr::new(word)), "{word}");
         }
         for word in ["gcc", "cc", "/usr/bin/clang", "rustc", "starter", ""] {

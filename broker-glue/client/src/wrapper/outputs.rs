@@ -17,7 +17,12 @@ use super::call;
 /// When anything is not as it should be: an output is no ordinary file, its folder is missing, the disk is full, or a
 /// blob is not what it was. The tool can still be run: it writes all of these anew.
 pub(super) fn restore(hit: &Hit) -> io::Result<()> {
+    // Beyond its limit a write is answered with a signal, which would end us and not the tool.
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
     for output in &hit.outputs {
+        if limit.is_some_and(|limit| output.size > limit) {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         check(Path::new(&call::os(&output.path)))?;
     }
     for style in [WriteStyle::Rewrite, WriteStyle::Replace, WriteStyle::Keep] {

@@ -46,12 +46,9 @@ pub(super) fn resolve(call: &ToolCall) -> Result<(OsString, ToolCall), String> {
     };
     let name = Path::new(&call.name);
     // Named as two wrappers at once, as Cargo allows, it is one.
-    if call.name.as_encoded_bytes().contains(&b'/') && is_own(name)
-        || call.name == "larder" && !call.args.is_empty()
-    {
-        if let Some((tool, args)) = call.args.split_first() {
-            return resolve(&ToolCall { name: tool.clone(), args: args.to_vec() });
-        }
+    let is_a_second = call.name.as_encoded_bytes().contains(&b'/') && is_own(name) || call.name == "larder";
+    if let Some((tool, args)) = call.args.split_first().filter(|_| is_a_second) {
+        return resolve(&ToolCall { name: tool.clone(), args: args.to_vec() });
     }
     if call.name.as_encoded_bytes().contains(&b'/') {
         let path = std::path::absolute(name).map_err(|error| error.to_string())?;

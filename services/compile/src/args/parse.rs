@@ -211,8 +211,11 @@ impl Draft {
             depfile,
             side,
             key_args: self.key_args,
-            // GCC spells a system header by its real path where that is shorter.
-            shows_cwd: self.shows_cwd || self.climbs && dialect.family == Family::Gcc,
+            // GCC spells a system header by its real path where that is shorter. Assembly that numbers its lines shows
+            // the folder, and few look into it before they assemble it elsewhere.
+            shows_cwd: self.shows_cwd
+                || self.climbs && dialect.family == Family::Gcc
+                || !language.is_compiled(),
             shows_command_line: self.shows_command_line,
             search: self.search,
         })

@@ -231,6 +231,12 @@ pub(super) const ROWS: &[Row] = &[
     row("-mllvm", Separate, NO),
     row("--config", Joined, NO),
     row("-fplugin", Joined, NO),
+    row("-fproc-stat-report", Joined, NO),
+    row("-fstats", Alone, NO),
+    row("-fapinotes", Joined, NO),
+    of(Clang, "-gen-cdb-fragment-path", Separate, NO),
+    // Begins like an optimization, and is another language.
+    row("-ObjC", Joined, Use::Refuse(Reason::SourceKindUnknown)),
     row("-fpass-plugin", Joined, NO),
     row("-fprofile", Joined, NO),
     row("-fno-profile", Joined, NO),

@@ -40,11 +40,15 @@ fn has_embed(text: &[u8]) -> bool {
 
 /// Whether comments and ends of lines are nothing to the call of `invocation`.
 pub(crate) fn decides(family: Family, invocation: &Invocation) -> bool {
-    /// In these a text's comments, or its digest, come to light. In the oldest C a double slash begins no comment.
+    /// In these a text's comments, or its digest, come to light. In the oldest C a double slash begins no comment, or
+    /// one to warn of.
     const AGAINST: &[&str] = &[
         "-C",
+        "-Wc90-c99-compat",
         "-Wdocumentation",
         "-Weverything",
+        // Any comment says that a case is meant to fall through.
+        "-Wimplicit-fallthrough=1",
         "-Wleading-whitespace",
         "-Wtrailing-whitespace",
         "-ansi",
@@ -53,6 +57,8 @@ pub(crate) fn decides(family: Family, invocation: &Invocation) -> bool {
         "-gembed-source",
         "-std=c89",
         "-std=c90",
+        "-std=gnu89",
+        "-std=gnu90",
         "-std=iso9899:1990",
         "-std=iso9899:199409",
     ];

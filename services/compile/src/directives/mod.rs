@@ -1,9 +1,11 @@
 //! What a source or header may ask for, found by reading its text: a safe over-approximation, not a preprocessor.
 //!
 //! No conditional is evaluated and no macro expanded; comments and strings are read like code. Reporting too much
-//! costs a needless check or leaves a call uncached; missing something would make a wrong hit. Not seen: the name of a
-//! time macro pasted together from three or more pieces, or from pieces that are macros themselves.
+//! costs a needless check or leaves a call uncached; missing something would make a wrong hit. Not seen: names
+//! pasted together from three or more pieces, or from pieces that are macros themselves; and directives of assembly
+//! that are put together in other ways than [`assembly`] knows.
 
+mod assembly;
 mod logical;
 mod text;
 
@@ -42,8 +44,17 @@ pub struct Directives {
     pub imports: bool,
     /// A directive gives lines the name of a file that may be in any folder: `#line 1 "/…"`, `#line MACRO`.
     pub names_a_file: bool,
-    /// `.incbin`, `.include` or `.mri` occurs, as assembly can have it.
+    /// Names in `#line 1 "…"` and its like: of files that GCC reads to quote lines from them, and to see where on
+    /// them something stands.
+    pub lines_of: Vec<Vec<u8>>,
+    /// A `#line` whose name only the preprocessor knows, or a name with a backslash.
+    pub computed_line: bool,
+    /// `.incbin`, `.include` or `.mri` occurs, as assembly can have it, or may be put together.
     pub assembler_input: bool,
+    /// A line begins with `.\name`, which in a macro of the assembler's may become any directive.
+    pub named_by_a_macro: bool,
+    /// `.loc 1` or `.file 1` occurs, as assembly can have it.
+    pub numbers_lines: bool,
 }
 
 const TIME_MACROS: [&[u8]; 3] = [b"__DATE__", b"__TIME__", b"__TIMESTAMP__"];
@@ -73,6 +84,7 @@ struct Found {
     tested_quoted: Names,
     tested_bracketed: Names,
     test_names: Names,
+    lines_of: Names,
     /// All that is no name.
     told: Directives,
 }
@@ -104,6 +116,7 @@ impl Found {
             tested_quoted: self.tested_quoted.list(),
             tested_bracketed: self.tested_bracketed.list(),
             test_names: self.test_names.list(),
+            lines_of: self.lines_of.list(),
             ..self.told
         }
     }
@@ -125,6 +138,8 @@ fn scan_logical(whole: &mut Text<'_>, found: &mut Found) {
     // Whether so far nothing but white space, or the end of a comment, stands on the line.
     let mut line_is_fresh = true;
     let mut asm = false;
+    // How far strings with escapes were read.
+    let mut read_to = 0;
     while let Some(&byte) = text.get(at) {
         match byte {
             b'\n' | b'\r' => line_is_fresh = true,
@@ -138,7 +153,15 @@ fn scan_logical(whole: &mut Text<'_>, found: &mut Found) {
             }
             b'.' => {
                 found.told.assembler_input |=
-                    reads_a_file(text, at) || asm && text[at..].starts_with(b".inc\"");
+                    assembly::reads_a_file(text, at) || asm && assembly::may_become_one(text, at);
+                found.told.named_by_a_macro |= assembly::is_named_by_a_macro(text, at);
+                found.told.numbers_lines |= assembly::numbers_lines(text, at);
+                line_is_fresh = false;
+            }
+            b'\\' => {
+                let (found_one, end) = assembly::is_escaped(text, read_to, at);
+                found.told.assembler_input |= found_one;
+                read_to = end;
                 line_is_fresh = false;
             }
             b'*' if text.get(at + 1) == Some(&b'/') => {
@@ -162,31 +185,14 @@ fn scan_logical(whole: &mut Text<'_>, found: &mut Found) {
     }
 }
 
-/// Whether `.incbin` or `.include` stands at `at` as it can in assembly, within a string: not as the member of a
-/// structure, which has a name or a bracket before it or an operator behind it.
-fn reads_a_file(text: &[u8], at: usize) -> bool {
-    let rest = &text[at..];
-    // Assemblers take their directives in either case; after `.mri`, GNU's takes them without the dot.
-    let begins = |word: &&[u8]| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-    let Some(word) = [&b".incbin"[..], b".include", b".mri"].into_iter().find(begins) else { return false };
-    let after = &rest[word.len()..];
-    let word = text[..at].iter().rev().take_while(|byte| is_word(**byte)).count();
-    let before = at.checked_sub(word + 1).map(|at| text[at]);
-    // `\n.include`: the letter belongs to the escape.
-    let of_a_value = if word > 0 { before != Some(b'\\') } else { matches!(before, Some(b')' | b']')) };
-    let operator =
-        after.iter().find(|byte| !is_blank(**byte)).is_some_and(|byte| b"=,);.-+*/&|?:[](}".contains(byte));
-    !of_a_value && !operator && !after.first().is_some_and(|byte| is_word(*byte))
-}
-
 /// Reads what follows the `#` that begins a directive.
 fn directive(mut cursor: Cursor<'_, '_>, found: &mut Found) {
     const INCLUDES: [&[u8]; 4] = [b"include", b"include_next", b"import", b"embed"];
     cursor.skip_blank();
     let Some(word) = INCLUDES.iter().find(|word| cursor.take_this_word(word)) else {
-        let is_line = cursor.take_this_word(b"line");
-        found.told.names_a_file |=
-            (is_line || cursor.next().is_some_and(|byte| byte.is_ascii_digit())) && names_a_file(cursor);
+        if cursor.take_this_word(b"line") || cursor.next().is_some_and(|byte| byte.is_ascii_digit()) {
+            line(cursor, found);
+        }
         return;
     };
     found.told.imports |= *word == b"import";
@@ -202,19 +208,23 @@ fn directive(mut cursor: Cursor<'_, '_>, found: &mut Found) {
     }
 }
 
-/// Whether what follows a `#line` is more than a number, with or without the name of a file in a folder near by.
-fn names_a_file(mut cursor: Cursor<'_, '_>) -> bool {
+/// Reads what follows a `#line`, or a `#` before a number: the number, and perhaps a file's name.
+fn line(mut cursor: Cursor<'_, '_>, found: &mut Found) {
     cursor.skip_blank();
-    if !cursor.take_number() {
-        return true;
+    let number = cursor.take_number();
+    cursor.skip_blank();
+    if number && matches!(cursor.next(), None | Some(b'\n' | b'\r')) {
+        return;
     }
-    cursor.skip_blank();
-    match cursor.next() {
-        None | Some(b'\n' | b'\r') => false,
-        _ => !matches!(
-            cursor.take_name(),
-            Some(Name::Quoted(name)) if !name.starts_with(b"/") && !name.contains(&b'\\')
-        ),
+    match cursor.take_name().filter(|_| number) {
+        Some(Name::Quoted(name)) if !name.contains(&b'\\') => {
+            found.told.names_a_file |= name.starts_with(b"/");
+            found.lines_of.add(name);
+        }
+        _ => {
+            found.told.names_a_file = true;
+            found.told.computed_line = true;
+        }
     }
 }
 
@@ -238,6 +248,10 @@ fn word(whole: &mut Text<'_>, start: usize, end: usize, found: &mut Found) {
         | b"__has_include_next__"
         | b"__has_embed"
         | b"__has_embed__" => test(whole, start, end, found),
+        b"include" | b"include__" | b"include_next" | b"include_next__" | b"embed" | b"embed__"
+        | b"_include" | b"_include_next" | b"_embed" => {
+            found.told.computed_test |= is_piece_of_a_test(whole, start, end);
+        }
         // As a macro can have it in a `_Pragma`, too.
         b"once" => found.told.once = true,
         // `#pragma GCC dependency` compares the times of files.
@@ -245,7 +259,7 @@ fn word(whole: &mut Text<'_>, start: usize, end: usize, found: &mut Found) {
             found.told.computed_test = true;
         }
         _ if word.starts_with(b"__") || word.ends_with(b"__") => {
-            found.told.time_macro |= is_time_macro(text, start, end)
+            found.told.time_macro |= is_time_macro(text, start, end);
         }
         _ => {}
     }
@@ -255,16 +269,28 @@ fn word(whole: &mut Text<'_>, start: usize, end: usize, found: &mut Found) {
 /// `##`, or between the brackets of a macro that does so.
 fn is_time_macro(text: &[u8], start: usize, end: usize) -> bool {
     let word = &text[start..end];
-    if TIME_MACROS.contains(&word) {
-        return true;
-    }
-    let piece = word.len() >= SHORTEST_PIECE
-        && TIME_MACROS.iter().any(|name| {
-            word.starts_with(b"__") && name.starts_with(word) || word.ends_with(b"__") && name.ends_with(word)
-        });
+    TIME_MACROS.contains(&word)
+        || word.len() >= SHORTEST_PIECE
+            && TIME_MACROS.iter().any(|name| {
+                word.starts_with(b"__") && name.starts_with(word)
+                    || word.ends_with(b"__") && name.ends_with(word)
+            })
+            && is_pasted(text, start, end)
+}
+
+/// Whether the word at `start..end`, which could be the end of a test's name, may become one where words are pasted
+/// together: on a directive's line, for only there is a file tested for.
+fn is_piece_of_a_test(whole: &mut Text<'_>, start: usize, end: usize) -> bool {
+    let (before, after) = (whole.bytes[..start].trim_ascii_end(), whole.bytes[end..].trim_ascii_start());
+    let begins = before.ends_with(b"(") || before.ends_with(b",") || before.ends_with(b"##");
+    let ends = after.starts_with(b")") || after.starts_with(b",") || after.starts_with(b"##");
+    (begins && ends || before.ends_with(b"##")) && whole.may_be_in_directive(start)
+}
+
+fn is_pasted(text: &[u8], start: usize, end: usize) -> bool {
     let before = text[..start].trim_ascii_end().last();
     let after = text[end..].trim_ascii_start().first();
-    piece && (matches!(before, Some(b'(' | b',' | b'#')) || matches!(after, Some(b')' | b',' | b'#')))
+    matches!(before, Some(b'(' | b',' | b'#')) || matches!(after, Some(b')' | b',' | b'#'))
 }
 
 /// Reads the `__has_include` or its like at `start..end`.

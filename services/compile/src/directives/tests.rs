@@ -315,3 +315,24 @@ fn a_line_directive_that_may_name_any_folder_is_seen() {
         assert!(!scan(text.as_bytes()).names_a_file, "{text:?}");
     }
 }
+
+#[test]
+fn a_test_for_files_in_pieces_is_seen() {
+    for text in [
+        "#if PASTE(__has_, include)(\"x.h\")\n#endif\n",
+        "#if HAS(include)(<x.h>)\n#endif\n",
+        "#define HAS __has ## _include\n",
+        "#define HAS(what) __has_include ## what\n",
+        "#define HAS PASTE(__has_, embed)\n",
+    ] {
+        assert!(scan(text.as_bytes()).computed_test, "{text}");
+    }
+    for text in [
+        "#if defined(__has_feature)\n#endif\n",
+        "#define TYPE(what) struct __has_ ## what;\n",
+        "filter(include, exclude);\nf(embed);\n",
+        "#define KEEP(x) x\n#include <x.h>\n# include \"y.h\"\n",
+    ] {
+        assert!(!scan(text.as_bytes()).computed_test, "{text}");
+    }
+}

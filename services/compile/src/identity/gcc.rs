@@ -127,6 +127,16 @@ mod tests {
         assert_eq!(search_dirs(b"install: /i/\n"), None);
     }
 
+    #[test]
+    fn what_native_stands_for_on_this_machine_is_in_the_key() {
+        let key = |command: &str| {
+            let verbose = Verbose::read(format!(" {command} -E -\n").as_bytes());
+            finish(Hasher::key("test"), verbose).unwrap().key
+        };
+        assert_eq!(key("cc1 -march=znver3"), key("cc1 -march=znver3"));
+        assert_ne!(key("cc1 -march=znver3"), key("cc1 -march=znver4"));
+    }
+
     proptest! {
         #[test]
         fn arbitrary_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..300)) {

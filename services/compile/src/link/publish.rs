@@ -83,6 +83,7 @@ impl Core {
             created_unix_ms: self.context.clock.unix_ms(),
         };
         let action = entry.action;
+        self.writers.refuse_disturbed(publish.lease)?;
         self.put_entry(&linking.base, entry, &action, &result)?;
         if let Err(error) = self.store.evict_if_needed() {
             tracing::warn!(%error, "failed to make room in the store");

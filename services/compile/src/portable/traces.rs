@@ -14,7 +14,7 @@ use crate::lookup::Prepared;
 use crate::paths;
 
 /// Where Clang writes a path that it does not map, and a program can take it apart before it is written.
-const UNMAPPED: &[&str] = &["__PRETTY_FUNCTION__", "__builtin_FILE"];
+const UNMAPPED: &[&str] = &["__PRETTY_FUNCTION__", "__builtin_FILE", "__builtin_source_location"];
 
 /// Headers that only pass those on, as text that can be found.
 const PASS_ON: &[&[u8]] = &[b"assert.h", b"c++config.h", b"assertions.h"];

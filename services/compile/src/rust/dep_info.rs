@@ -13,7 +13,7 @@ const MAX_NAMES: usize = 65_536;
 /// What a compile read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DepInfo {
-    /// As they are spelled, without repetition; the crate's root is the first.
+    /// As they are spelled, without repetition.
     pub sources: Vec<Vec<u8>>,
     /// Each name with its value; `None` where it was not set.
     pub variables: Vec<(Vec<u8>, Option<Vec<u8>>)>,

@@ -205,10 +205,10 @@ fn is_driver(request: &Request) -> bool {
         let (_, name) = paths::split(linker);
         let name = name.strip_suffix(b".exe").unwrap_or(name);
         // As in `x86_64-linux-gnu-gcc-12`.
-        let words = name
+        let mut words = name
             .split(|byte| *byte == b'-')
             .filter(|word| !word.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.'));
-        let last = words.last().unwrap_or_default();
+        let last = words.next_back().unwrap_or_default();
         matches!(last, b"cc" | b"gcc" | b"clang" | b"c++" | b"g++" | b"clang++")
     });
     cfg!(target_os = "linux") && for_linux && by_name

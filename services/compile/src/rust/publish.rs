@@ -197,8 +197,7 @@ impl Core {
         };
         let (_, absent) = places.look(asked)?;
         entry.absent.add(absent);
-        // The root is in the base key.
-        entry.inputs.extend(sources.into_iter().skip(1));
+        entry.inputs.extend(sources);
         self.add_facts(work, info, crates, asks, started, &mut entry)?;
         let folders = work.native_folders();
         let paths = entry.inputs.iter_mut().map(|input| &mut input.path);
@@ -209,7 +208,7 @@ impl Core {
         Ok(entry)
     }
 
-    /// What the compiler read as source, the root first.
+    /// What the compiler read as source, the root among it.
     fn sources(
         &self,
         work: &Crate,
@@ -225,6 +224,8 @@ impl Core {
         let reader = inputs::Reader { cwd, fingerprints: &self.fingerprints, texts: &self.texts, started };
         let mut checked = HashSet::new();
         let mut sources = Vec::with_capacity(info.sources.len());
+        // Clippy lists its settings before it.
+        let mut has_root = false;
         for spelled in &info.sources {
             let changed = || about(Reason::InputsChangedMeanwhile, spelled);
             let path = paths::resolve(cwd, spelled);
@@ -235,11 +236,17 @@ impl Core {
             if files::young(&fingerprint.stamp, started) || reader.moved(&path, &mut checked) {
                 return Err(changed());
             }
-            if sources.is_empty() && (path != root || fingerprint.digest != work.source) {
-                return Err(changed());
+            if path == root {
+                if fingerprint.digest != work.source {
+                    return Err(changed());
+                }
+                has_root = true;
             }
             asks.add(&text);
             sources.push(Input { path: spelled.clone(), digest: fingerprint.digest, code: None });
+        }
+        if !has_root {
+            return Err(about(Reason::DependenciesUnreadable, &work.request.source));
         }
         Ok(sources)
     }

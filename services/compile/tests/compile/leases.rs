@@ -90,3 +90,29 @@ async fn a_connection_that_asks_again_does_not_wait_for_itself() {
     let ran = client.run(&second, ARGS);
     assert!(client.publish(&second, &ran).await.stored);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_tools_that_write_one_object_at_once_nothing_is_kept() {
+    let sandbox = sandbox();
+    let (first, second) = (sandbox.client("gcc"), sandbox.client("gcc"));
+    let one = &["-DONE", "-c", "a.c", "-o", "a.o"];
+    let two = &["-g", "-DTWO", "-c", "a.c", "-o", "a.o"];
+    let Reply::Run(run_one) = first.lookup(one).await else { panic!("a hit in an empty store") };
+    let ran_one = first.run(&run_one, one);
+    let Reply::Run(run_two) = second.lookup(two).await else { panic!("a hit in an empty store") };
+    let ran_two = second.run(&run_two, two);
+    // The object is the second's by now; it could as well be the other way round.
+    assert_eq!(first.publish(&run_one, &ran_one).await.reason, "inputs_changed_meanwhile");
+    assert_eq!(second.publish(&run_two, &ran_two).await.reason, "inputs_changed_meanwhile");
+    first.compile(one).await.expect_stored("first_seen");
+    let object = sandbox.read("a.o");
+    // One that is restored meanwhile.
+    let Reply::Run(run_two) = second.lookup(two).await else { panic!("nothing was to be kept") };
+    let ran_two = second.run(&run_two, two);
+    first.compile(one).await.expect_hit();
+    assert_eq!(second.publish(&run_two, &ran_two).await.reason, "inputs_changed_meanwhile");
+    second.compile(two).await.expect_stored("first_seen");
+    assert_ne!(object, sandbox.read("a.o"));
+    first.compile(one).await.expect_hit();
+    assert_eq!(object, sandbox.read("a.o"));
+}

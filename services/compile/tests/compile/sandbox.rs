@@ -198,6 +198,7 @@ impl Client {
             mount_namespace: self.view.0,
             root_device: self.view.1,
             root_inode: self.view.2,
+            parent_pid: 0,
         }))
         .await
     }

@@ -1,0 +1,77 @@
+//! Who writes where: two tools that run at once and write to one path leave the work of either, and neither knows.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use larder_service::Reason;
+
+use crate::args::Refusal;
+use crate::lookup::Work;
+use crate::paths;
+
+/// The outputs of all tools that run under a lease.
+#[derive(Default)]
+pub(crate) struct Writers(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    leases: HashMap<PathBuf, u64>,
+    /// Leases of which another call writes an output, too.
+    disturbed: HashSet<u64>,
+}
+
+impl Writers {
+    /// A tool is about to write `outputs` under `lease`.
+    pub(crate) fn begin(&self, lease: u64, outputs: Vec<PathBuf>) {
+        let mut known = self.lock();
+        for output in outputs {
+            if let Some(other) = known.leases.insert(output, lease).filter(|other| *other != lease) {
+                known.disturbed.extend([other, lease]);
+            }
+        }
+    }
+
+    /// A client is about to write `outputs` from the cache.
+    pub(crate) fn restore(&self, outputs: &[PathBuf]) {
+        let mut known = self.lock();
+        let leases: Vec<u64> =
+            outputs.iter().filter_map(|output| known.leases.get(output).copied()).collect();
+        known.disturbed.extend(leases);
+    }
+
+    /// Refuses to take what lies where `lease` wrote for its own, if another call wrote there.
+    pub(crate) fn refuse_disturbed(&self, lease: u64) -> Result<(), Refusal> {
+        let detail = "an output, which another call writes as well".to_owned();
+        match self.lock().disturbed.contains(&lease) {
+            true => Err(Refusal { reason: Reason::InputsChangedMeanwhile, detail }),
+            false => Ok(()),
+        }
+    }
+
+    /// Nothing more is written under `lease`.
+    pub(crate) fn end(&self, lease: u64) {
+        let mut known = self.lock();
+        known.leases.retain(|_, holder| *holder != lease);
+        known.disturbed.remove(&lease);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Work {
+    /// Where the tool writes. Of an archive it is known from its content whose it is, and folders of crates are locked
+    /// by what builds them.
+    pub(crate) fn written(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Compile(prepared) => {
+                let cwd = &prepared.call.cwd;
+                prepared.invocation.outputs().map(|output| paths::resolve(cwd, output)).collect()
+            }
+            Self::Link(linking) => vec![paths::resolve(&linking.call.cwd, &linking.request.output)],
+            Self::Archive(_) | Self::Rust(_) => Vec::new(),
+        }
+    }
+}

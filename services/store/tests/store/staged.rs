@@ -66,7 +66,7 @@ fn only_an_ordinary_file_of_one_name_and_the_right_size_is_taken() {
 #[test]
 fn what_was_handed_out_or_used_is_evicted_last() {
     let mut sandbox = Sandbox::new();
-    sandbox.limit_bytes = 1000;
+    sandbox.limit_bytes = 1500;
     let store = sandbox.open();
     let put = |number: u8| {
         sandbox.later();

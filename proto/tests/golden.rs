@@ -84,6 +84,7 @@ fn compile_requests_keep_their_bytes() {
     };
     golden("compile_publish.bin", &compile(Request::Publish(publish)));
     golden("compile_abandon.bin", &compile(Request::Abandon(Abandon { lease: 3 })));
+    golden("compile_list_rust_artifacts.bin", &compile(Request::ListRustArtifacts(ListRustArtifacts {})));
 }
 
 #[test]
@@ -117,6 +118,19 @@ fn compile_replies_keep_their_bytes() {
     let published = Published { stored: true, reason: "first_seen".into() };
     golden("compile_published.bin", &compile_reply(Reply::Published(published)));
     let failure = CompileFailure { id: "request_malformed".into(), sentence: "it cannot be decoded".into() };
+    let artifact = RustArtifact {
+        name: "serde".into(),
+        version: "1.0.0".into(),
+        kind: "library".into(),
+        target: "x86_64-unknown-linux-gnu".into(),
+        outputs: vec!["libserde-1.rlib".into()],
+        bytes: 1,
+        created_unix_ms: 2,
+        tool_us: 3,
+        key: "00".into(),
+    };
+    let artifacts = RustArtifacts { artifacts: vec![artifact] };
+    golden("compile_rust_artifacts.bin", &compile_reply(Reply::RustArtifacts(artifacts)));
     golden("compile_failure.bin", &compile_reply(Reply::Failure(failure)));
 }
 

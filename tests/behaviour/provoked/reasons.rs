@@ -36,7 +36,7 @@ const CALLS: &[(Reason, &[&str])] = &[
     (Reason::DependenciesUnreadable, &["-MD", "-MT", "goal: more", "-c", "x.c"]),
 ];
 
-/// The rest, each with a test of its own, here or with links.
+/// The rest, each with a test of its own: here, with links, or with Rust.
 const OTHERS: &[Reason] = &[
     Reason::SourceFromStdin,
     Reason::EnvironmentUncacheable,
@@ -49,6 +49,9 @@ const OTHERS: &[Reason] = &[
     Reason::LinkTimeOptimization,
     Reason::LinkerUnknown,
     Reason::LibraryPassedBy,
+    Reason::ExternUnknown,
+    Reason::PackageTooLarge,
+    Reason::NativeLibraryUnknown,
 ];
 
 #[test]
@@ -59,11 +62,14 @@ fn every_reason_to_keep_nothing_is_provoked() {
         CALLS.iter().map(|(reason, _)| reason).chain(OTHERS).map(|reason| reason.id()).collect();
     assert_eq!(provoked, table);
     // What is said to have a test of its own is named where those are.
-    let tests = [include_str!("reasons.rs"), include_str!("links.rs")].concat();
+    let tests =
+        [include_str!("reasons.rs"), include_str!("links.rs"), include_str!("../rust/reasons.rs")].concat();
     for reason in OTHERS {
         let name = format!("Reason::{reason:?}");
         let listed = format!("    {name},");
-        assert!(tests.lines().any(|line| line.contains(&name) && line != listed), "{name} has no test");
+        let id = format!("\"{}\"", reason.id());
+        let gives = |line: &str| (line.contains(&name) || line.contains(&id)) && line != listed;
+        assert!(tests.lines().any(gives), "{name} has no test");
     }
 }
 

@@ -29,7 +29,6 @@ As a compiler wrapper (anything that is not a command above is taken for a tool)
   larder gcc -c hello.c -o hello.o
   make CC=\"larder gcc\"
   cmake -DCMAKE_C_COMPILER_LAUNCHER=larder …
-  larder build -- cargo build
   ln -s $(command -v larder) ~/bin/gcc
 RUNNING_PROCESS_DISABLE=1 runs every tool without larder; for Go: export GOCACHEPROG=\"larder go\".";
 

@@ -1,8 +1,8 @@
 //! Compiles the message definitions without an installed protoc.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files = ["larder/v1/control.proto", "larder/v1/report.proto", "larder/v1/compile.proto"];
-    for file in files {
+    let files = ["control", "report", "compile", "gocache"].map(|file| format!("larder/v1/{file}.proto"));
+    for file in &files {
         println!("cargo:rerun-if-changed={file}");
     }
     let descriptors = protox::compile(files, ["."])?;

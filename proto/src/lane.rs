@@ -11,10 +11,12 @@ pub struct Lane(pub u32);
 pub const CONTROL: Lane = Lane(0xF1A0);
 /// Compiler calls.
 pub const COMPILE: Lane = Lane(0xF1A1);
+/// Go's build cache.
+pub const GO: Lane = Lane(0xF1A2);
 /// What the daemon tells its broker: the port of its page, as a `BackendHttpReady`.
 pub const HTTP_READY: Lane = Lane(0xF1A8);
 /// What anyone of the same user may ask the broker: where its own page is, as a `GetBrokerHttpEndpointRequest`.
 pub const BROKER_PAGE: Lane = Lane(0xF1A9);
 
 /// The lanes a daemon serves to clients.
-pub const SERVED: [Lane; 2] = [CONTROL, COMPILE];
+pub const SERVED: [Lane; 3] = [CONTROL, COMPILE, GO];

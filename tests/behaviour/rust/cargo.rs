@@ -110,7 +110,7 @@ impl Workspace {
         let asked = |record: &&&serde_json::Value| {
             record["reason"] != "not_a_compile" && record["reason"] != "source_from_stdin"
         };
-        (hits.len(), others.iter().filter(asked).map(|record| about(record)).collect())
+        (hits.len(), others.iter().filter(asked).map(about).collect())
     }
 }
 

@@ -11,6 +11,7 @@ pub mod depfile;
 pub mod directives;
 pub mod environment;
 pub mod frames;
+pub mod gorequest;
 pub mod link;
 pub mod manifest;
 pub mod program;

@@ -1,6 +1,7 @@
 //! The commands that people type.
 
 mod build;
+mod doctor;
 mod explain;
 mod render;
 mod rust;
@@ -28,8 +29,7 @@ As a compiler wrapper (anything that is not a command above is taken for a tool)
   larder gcc -c hello.c -o hello.o
   make CC=\"larder gcc\"
   larder build -- cargo build
-
-RUNNING_PROCESS_DISABLE=1 runs every tool without larder.";
+RUNNING_PROCESS_DISABLE=1 runs every tool without larder; for Go: export GOCACHEPROG=\"larder go\".";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -60,6 +60,19 @@ enum Command {
         /// As JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Check what surrounds larder, and say what to do
+    Doctor {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Serve a go command, which runs this as its GOCACHEPROG
+    #[command(hide = true)]
+    Go {
+        /// None: the go command gives none
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<std::ffi::OsString>,
     },
     /// Look at what is cached of Rust
     Rust {
@@ -103,6 +116,11 @@ pub fn run() -> ExitCode {
         Command::Explain { file: Some(file), json } => explain::run(&file, json),
         Command::Explain { file: None, json } => explain::last_build(json),
         Command::Rust { command } => rust::run(&command),
+        Command::Doctor { json } => doctor::run(json),
+        Command::Go { args } if args.is_empty() => return crate::go::run(),
+        Command::Go { .. } => Err(anyhow::anyhow!(
+            "failed to use arguments: `larder go` is what the go command runs by itself\nhint: larder build -- go build"
+        )),
         Command::Stats { json, records } => stats::run(json, records),
     };
     match done {
@@ -138,7 +156,7 @@ mod tests {
 
     #[test]
     fn commands_are_told_from_tools() {
-        for word in ["start", "stop", "status", "stats", "explain", "rust", "build"] {
+        for word in ["start", "stop", "status", "stats", "explain", "doctor", "go", "rust", "build"] {
             assert!(is_command(OsStr::new(word)), "{word}");
         }
         for word in ["gcc", "cc", "/usr/bin/clang", "rustc", "starter", ""] {

@@ -1,13 +1,9 @@
 //! Compiles the message definitions without an installed protoc.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files = [
-        "larder/v1/control.proto",
-        "larder/v1/report.proto",
-        "larder/v1/compile.proto",
-        "larder/v1/session.proto",
-    ];
-    for file in files {
+    let files =
+        ["control", "report", "compile", "gocache", "session"].map(|file| format!("larder/v1/{file}.proto"));
+    for file in &files {
         println!("cargo:rerun-if-changed={file}");
     }
     let descriptors = protox::compile(files, ["."])?;

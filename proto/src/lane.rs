@@ -11,6 +11,8 @@ pub struct Lane(pub u32);
 pub const CONTROL: Lane = Lane(0xF1A0);
 /// Compiler calls.
 pub const COMPILE: Lane = Lane(0xF1A1);
+/// Go's build cache.
+pub const GO: Lane = Lane(0xF1A2);
 /// Sessions: requests of one build.
 pub const SESSION: Lane = Lane(0xF1A5);
 /// What the daemon tells its broker: the port of its page, as a `BackendHttpReady`.
@@ -19,4 +21,4 @@ pub const HTTP_READY: Lane = Lane(0xF1A8);
 pub const BROKER_PAGE: Lane = Lane(0xF1A9);
 
 /// The lanes a daemon serves to clients.
-pub const SERVED: [Lane; 3] = [CONTROL, COMPILE, SESSION];
+pub const SERVED: [Lane; 4] = [CONTROL, COMPILE, GO, SESSION];

@@ -171,6 +171,52 @@ fn session_messages_keep_their_bytes() {
     golden("session_failure.bin", &reply(Reply::Failure(failure)));
 }
 
+fn go(request: go_request::Request) -> GoRequest {
+    GoRequest { protocol: 1, client_version: "0.1.0".into(), request: Some(request) }
+}
+
+fn go_reply(reply: go_reply::Reply) -> GoReply {
+    GoReply { protocol: 1, daemon_version: "0.1.0".into(), reply: Some(reply) }
+}
+
+#[test]
+fn go_requests_keep_their_bytes() {
+    use go_request::Request;
+    let held = vec![GoOutput { output: vec![1; 32], size: 2 }];
+    let open = GoOpen { cwd: b"/src".to_vec(), go_version: "go1.27.3".into(), held };
+    golden("go_open.bin", &go(Request::Open(open)));
+    let used = vec![GoUse { action: vec![2; 32], miss: true }];
+    let get = GoGet { action: vec![3; 32], ahead: 64, used: used.clone() };
+    golden("go_get.bin", &go(Request::Get(get)));
+    let put = GoPut { action: vec![4; 32], output: vec![5; 32], size: 6, staged: b"7".to_vec(), tool_us: 8 };
+    golden("go_put.bin", &go(Request::Put(put)));
+    golden("go_close.bin", &go(Request::Close(GoClose { used, kept_back: 9 })));
+}
+
+#[test]
+fn go_replies_keep_their_bytes() {
+    use go_reply::Reply;
+    let opened = GoOpened { blobs: b"/cache/blobs".to_vec(), staging: b"/cache/tmp/go-1".to_vec() };
+    golden("go_opened.bin", &go_reply(Reply::Opened(opened)));
+    let known = GoKnown {
+        action: vec![1; 32],
+        output: vec![2; 32],
+        size: 3,
+        path: b"02/0202".to_vec(),
+        put_unix_ms: 4,
+        stamp: Some(GoStamp { mtime_ns: -5, ctime_ns: 6, inode: 7 }),
+    };
+    let miss = GoKnown { action: vec![8; 32], ..GoKnown::default() };
+    let found = GoFound { known: Some(known), ahead: vec![miss] };
+    golden("go_found.bin", &go_reply(Reply::Found(found)));
+    golden("go_stored.bin", &go_reply(Reply::Stored(GoStored { path: b"02/0202".to_vec() })));
+    golden("go_closed.bin", &go_reply(Reply::Closed(GoClosed {})));
+    let aside = GoAside { reason: "starting_up".into(), sentence: "still loading".into() };
+    golden("go_aside.bin", &go_reply(Reply::Aside(aside)));
+    let failure = GoFailure { id: "store_failed".into(), sentence: "the disk is full".into() };
+    golden("go_failure.bin", &go_reply(Reply::Failure(failure)));
+}
+
 fn status() -> Status {
     Status {
         pid: 42,
@@ -243,7 +289,7 @@ fn stats() -> Stats {
 fn every_message_has_golden_bytes() {
     // The names in the definitions, read as text, so that a new request or reply cannot be forgotten here.
     let known = include_str!("golden.rs");
-    for file in ["control", "compile", "session"] {
+    for file in ["control", "compile", "gocache", "session"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("larder/v1/{file}.proto"));
         let text = std::fs::read_to_string(path).expect("the definitions");
         let messages = text.lines().filter_map(|line| line.strip_prefix("message ")?.split(' ').next());

@@ -232,16 +232,24 @@ impl Sandbox {
         serde_json::from_slice(&output.stdout).expect("statistics are JSON")
     }
 
+    /// The statistics of one service.
+    ///
+    /// # Panics
+    /// When no daemon runs.
+    #[must_use]
+    pub fn service(&self, name: &str) -> Value {
+        let stats = self.stats();
+        let services = stats["services"].as_array().cloned().unwrap_or_default();
+        services.into_iter().find(|service| service["service"] == name).expect("it is there")
+    }
+
     /// What the compile service has counted.
     ///
     /// # Panics
     /// When no daemon runs.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let stats = self.stats();
-        let services = stats["services"].as_array().cloned().unwrap_or_default();
-        let compile =
-            services.into_iter().find(|service| service["service"] == "compile").expect("it is there");
+        let compile = self.service("compile");
         let count = |name: &str| compile[name].as_u64().expect("a count");
         Counts {
             hits: count("hits"),

@@ -2,6 +2,7 @@
 
 mod cargo_tool;
 mod debian;
+mod go;
 
 use crate::say::Progress;
 use crate::{projects, run, workspace};
@@ -56,6 +57,7 @@ pub(crate) fn run() -> anyhow::Result<Missing> {
     }
     progress.line("projects that the tests build: fetching");
     projects::fetch_for_tests()?;
+    go::install(&progress)?;
     RUNNING_PROCESS.install(&progress)?;
     DENY.install(&progress)?;
     // What the builds left is large, and of no use once every tool is there.

@@ -160,7 +160,7 @@ impl Life {
             daemon,
             instance: launch.instance.clone(),
             broker: names::broker_program(),
-            board: Arc::new(Board::new(clock.unix_ms(), &[stand_in::COMPILE])),
+            board: Arc::new(Board::new(clock.unix_ms(), &stand_in::names())),
             lifecycle: Lifecycle::new(Arc::clone(&clock)),
             clock,
             warnings,
@@ -284,7 +284,7 @@ impl Life {
         let (publishing, warnings) = (Arc::clone(manifests), Arc::clone(&self.warnings));
         tokio::task::spawn_blocking(move || warnings.note("manifests", publishing.publish()));
         let (folders, settings, context) = (self.folders.clone(), self.settings.clone(), self.context());
-        let stand_in = services::stand_in(context.clone());
+        let stand_in = services::stand_in(&context);
         let opened = tokio::task::spawn_blocking(move || {
             available?;
             services::load(&folders, &settings, context)

@@ -9,12 +9,13 @@ use larder_compile::Compile;
 use larder_fingerprint::Fingerprints;
 use larder_glue::folders::Folders;
 use larder_glue::private;
+use larder_gocache::GoCache;
 use larder_proto::v1::{Cleared, StoreStatus};
 use larder_service::{Context, Reason, Service};
 use larder_store::{Store, StoreConfig};
 
 use crate::settings::Settings;
-use crate::stand_in::StandIn;
+use crate::stand_in::{PLACES, Place, StandIn};
 use crate::upkeep::Keeper;
 
 /// The services, and the store that they share.
@@ -52,19 +53,29 @@ pub(crate) fn load(folders: &Folders, settings: &Settings, context: Context) -> 
     }
     let store = Arc::new(store);
     let fingerprints = Arc::new(Fingerprints::new(Arc::clone(&context.clock), FINGERPRINTS));
+    let go = Arc::new(GoCache::new(context.clone(), Arc::clone(&store)));
     let compile = Compile::new(context, Arc::clone(&store), fingerprints);
-    Ok(Loaded { services: vec![Arc::new(compile)], store: Some(store) })
+    let kept = Kept { store, go: Arc::clone(&go) };
+    Ok(Loaded { services: vec![Arc::new(compile), go], store: Some(Arc::new(kept)) })
 }
 
 /// What answers while there is no store.
-pub(crate) fn stand_in(context: Context) -> Loaded {
-    let stand_in = StandIn { reason: Reason::StoreFailed, context };
-    Loaded { services: vec![Arc::new(stand_in)], store: None }
+pub(crate) fn stand_in(context: &Context) -> Loaded {
+    let stand_in = |place: &'static Place| -> Arc<dyn Service> {
+        Arc::new(StandIn { place, reason: Reason::StoreFailed, context: context.clone() })
+    };
+    Loaded { services: PLACES.iter().map(stand_in).collect(), store: None }
 }
 
-impl Keeper for Store {
+/// The store, and what a service holds back from it for a moment.
+struct Kept {
+    store: Arc<Store>,
+    go: Arc<GoCache>,
+}
+
+impl Keeper for Kept {
     fn status(&self) -> StoreStatus {
-        let usage = self.usage();
+        let usage = self.store.usage();
         StoreStatus {
             folder: String::new(),
             bytes: usage.bytes,
@@ -77,16 +88,20 @@ impl Keeper for Store {
     }
 
     fn flush(&self) -> anyhow::Result<()> {
-        Ok(Self::flush(self)?)
+        let handed = self.go.flush();
+        self.store.flush()?;
+        Ok(handed?)
     }
 
     fn evict(&self) -> anyhow::Result<()> {
-        self.evict_if_needed()?;
+        self.store.evict_if_needed()?;
         Ok(())
     }
 
     fn clear(&self, dry_run: bool) -> anyhow::Result<Cleared> {
-        let removed = Self::clear(self, dry_run)?;
+        // What Go's service has not handed over yet would come after.
+        self.go.flush()?;
+        let removed = self.store.clear(dry_run)?;
         Ok(Cleared {
             records: removed.records,
             blobs: removed.blobs,

@@ -5,8 +5,10 @@
 //! build because larder failed.
 
 pub mod commands;
+pub mod go;
 pub mod session;
 pub mod wrapper;
 
 mod broker;
+mod complaint;
 mod running;

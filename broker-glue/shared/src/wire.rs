@@ -7,6 +7,7 @@
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use larder_proto::lane::Lane;
@@ -19,12 +20,41 @@ pub const SIGN_OF_LIFE: Duration = Duration::from_millis(100);
 /// machine is not a stopped daemon.
 pub const SILENCE_LIMIT: Duration = Duration::from_millis(1000);
 
+/// Bytes read at once.
+const CHUNK: usize = 64 * 1024;
+
 /// A connection to the daemon.
 #[derive(Debug)]
 pub struct Wire {
-    stream: UnixStream,
-    buffer: Vec<u8>,
+    sender: WireSender,
+    receiver: WireReceiver,
+}
+
+/// The half of a connection that sends requests.
+#[derive(Debug)]
+pub struct WireSender {
+    stream: Arc<UnixStream>,
     next_id: u64,
+}
+
+/// The half of a connection that receives replies.
+#[derive(Debug)]
+pub struct WireReceiver {
+    stream: Arc<UnixStream>,
+    buffer: Vec<u8>,
+    /// Room for one read.
+    chunk: Vec<u8>,
+}
+
+/// What came from the daemon.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Received {
+    /// The reply to the request of this id.
+    Reply(u64, Vec<u8>),
+    /// It is at work.
+    Life,
+    /// Nothing within [`SILENCE_LIMIT`]: as it should be while it was asked for nothing.
+    Nothing,
 }
 
 /// A request did not get its reply.
@@ -58,7 +88,11 @@ impl Wire {
         stream.set_nonblocking(false)?;
         stream.set_read_timeout(Some(SILENCE_LIMIT))?;
         stream.set_write_timeout(Some(SILENCE_LIMIT))?;
-        Ok(Self { stream, buffer: Vec::new(), next_id: 1 })
+        let stream = Arc::new(stream);
+        Ok(Self {
+            sender: WireSender { stream: Arc::clone(&stream), next_id: 1 },
+            receiver: WireReceiver { stream, buffer: Vec::new(), chunk: vec![0; CHUNK] },
+        })
     }
 
     /// Sends `payload` to `lane` and waits for the reply, for as long as the daemon shows signs of life.
@@ -67,30 +101,73 @@ impl Wire {
     /// When the daemon is gone, silent, or answers with something that is no frame. The connection is then of no
     /// further use.
     pub fn request(&mut self, lane: Lane, payload: Vec<u8>) -> Result<Vec<u8>, WireError> {
-        let id = self.next_id;
-        self.next_id += 1;
-        let frame = Frame::request(lane.0, payload).with_request_id(id);
-        self.stream.write_all(&encode_framed(&frame)?).map_err(silent)?;
+        let wanted = self.sender.next_id();
+        self.sender.send(lane, payload)?;
         loop {
-            let frame = self.receive()?;
-            if frame.request_id == id && frame.kind == FrameKind::Response as i32 {
-                return Ok(frame.payload);
+            match self.receiver.receive()? {
+                Received::Reply(id, payload) if id == wanted => return Ok(payload),
+                Received::Reply(..) | Received::Life => {}
+                Received::Nothing => return Err(WireError::Silent),
             }
         }
     }
 
-    fn receive(&mut self) -> Result<Frame, WireError> {
-        let mut chunk = [0; 16 * 1024];
+    /// Both halves, for requests that do not wait for each other.
+    #[must_use]
+    pub fn split(self) -> (WireSender, WireReceiver) {
+        (self.sender, self.receiver)
+    }
+}
+
+impl WireSender {
+    /// Id of the request that is sent next.
+    #[must_use]
+    pub fn next_id(&self) -> u64 {
+        self.next_id
+    }
+
+    /// Sends `payload` to `lane`.
+    ///
+    /// # Errors
+    /// When the daemon is gone, or takes nothing for [`SILENCE_LIMIT`]. The connection is then of no further use.
+    pub fn send(&mut self, lane: Lane, payload: Vec<u8>) -> Result<(), WireError> {
+        let frame = Frame::request(lane.0, payload).with_request_id(self.next_id);
+        self.next_id += 1;
+        (&*self.stream).write_all(&encode_framed(&frame)?).map_err(silent)
+    }
+
+    /// Ends the connection, for both halves.
+    pub fn hang_up(&self) {
+        // It may be gone already.
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+    }
+}
+
+impl WireReceiver {
+    /// Waits for what comes next, for [`SILENCE_LIMIT`] at most.
+    ///
+    /// # Errors
+    /// When the daemon is gone, or sends something that is no frame. The connection is then of no further use.
+    pub fn receive(&mut self) -> Result<Received, WireError> {
         loop {
             if let Some(decoded) = try_decode_framed(&self.buffer)? {
                 self.buffer.drain(..decoded.consumed);
-                return Ok(decoded.frame);
+                let frame = decoded.frame;
+                let is_reply = frame.kind == FrameKind::Response as i32;
+                return Ok(if is_reply {
+                    Received::Reply(frame.request_id, frame.payload)
+                } else {
+                    Received::Life
+                });
             }
-            match self.stream.read(&mut chunk) {
+            match (&*self.stream).read(&mut self.chunk) {
                 Ok(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-                Ok(count) => self.buffer.extend_from_slice(&chunk[..count]),
+                Ok(count) => self.buffer.extend_from_slice(&self.chunk[..count]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(silent(error)),
+                Err(error) => match silent(error) {
+                    WireError::Silent => return Ok(Received::Nothing),
+                    error => return Err(error),
+                },
             }
         }
     }
@@ -149,6 +226,27 @@ mod tests {
         let (mut wire, mut peer) = pair();
         peer.write_all(b"garbage").expect("the buffer takes it");
         assert!(matches!(wire.request(lane::CONTROL, Vec::new()), Err(WireError::Framing(_))));
+    }
+
+    #[test]
+    fn replies_come_in_any_order_and_a_pause_is_no_failure() {
+        let (wire, mut peer) = pair();
+        let (mut sender, mut receiver) = wire.split();
+        assert_eq!(receiver.receive().expect("nothing was asked"), Received::Nothing);
+        for id in 1..=2 {
+            assert_eq!(sender.next_id(), id);
+            sender.send(lane::CONTROL, vec![7]).expect("room");
+        }
+        let first = read_frame(&mut peer);
+        for request in [read_frame(&mut peer), first] {
+            let reply = encode_framed(&Frame::response_to(&request, b"done".to_vec())).expect("small");
+            peer.write_all(&reply).expect("room");
+        }
+        for id in [2, 1] {
+            assert_eq!(receiver.receive().expect("a reply"), Received::Reply(id, b"done".to_vec()));
+        }
+        sender.hang_up();
+        assert!(receiver.receive().is_err());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::link;
 use crate::manifest::{self, codec};
 use crate::paths;
 use crate::portable::{Root, list};
+use crate::rust;
 
 /// `args` with their response files read; `None` when one is refused.
 pub fn expand(args: &[Vec<u8>], read: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> Option<Vec<Vec<u8>>> {
@@ -39,6 +40,31 @@ pub fn is_a_call(lookup: Lookup) -> bool {
 pub fn kept_for_other_trees(family: Family, text: &[u8]) -> Option<Vec<u8>> {
     let root = Root::of(b"/w", Path::new("/w"))?;
     list::put_in(family, &root, &list::taken_out(family, &root, text)?)
+}
+
+/// Whether the compiler's answer about what stands behind a crate is understood.
+pub fn crates_behind(answer: &[u8]) -> bool {
+    rust::lineage::dependencies(answer).is_some()
+}
+
+/// Names of the outputs of a call of `rustc`; `None` when it is refused.
+#[must_use]
+pub fn crate_outputs(args: &[Vec<u8>]) -> Option<Vec<String>> {
+    let request = rust::args::parse(args).ok()?;
+    let names = rust::outputs::expected(&request).into_iter();
+    Some(names.map(|name| name.replace("emit:", "")).collect())
+}
+
+/// `text`, as a list of sources and as messages of a call whose outputs go to `/o`, stored and written again. `None` where
+/// one of both is not stored.
+#[must_use]
+pub fn for_this_call(text: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let args =
+        ["--crate-name", "a", "x.rs", "--crate-type", "lib", "--emit=dep-info,metadata", "--out-dir=/o"];
+    let request = rust::args::parse(&args.map(|arg| arg.as_bytes().to_vec())).ok()?;
+    let (outputs, names) = (rust::outputs::Outputs::of(&request), rust::outputs::expected(&request));
+    let list = outputs.put_in_list(&outputs.taken_out_of_list(text, &names)?)?;
+    Some((list, outputs.put_in_notes(&outputs.taken_out_of_notes(text, &names)?)?))
 }
 
 /// A manifest.

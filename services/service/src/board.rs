@@ -82,10 +82,29 @@ impl Board {
 
     /// Counts one finished request and returns its record's id.
     pub fn record(&self, service: &'static str, reason: Reason, new: NewRecord) -> u64 {
+        self.count(service, reason, 1, new.overhead_us, new.tool_us);
+        self.note(service, reason, new)
+    }
+
+    /// Counts `requests` finished requests that leave no record of their own: where there are thousands a second, they
+    /// would push out all others. The times are sums over them, as in [`NewRecord`].
+    pub fn count(
+        &self,
+        service: &'static str,
+        reason: Reason,
+        requests: u64,
+        overhead_us: u64,
+        tool_us: u64,
+    ) {
+        let mut inner = self.lock();
+        ServiceCounts::of(&mut inner.services, service).count(reason, requests, overhead_us, tool_us);
+    }
+
+    /// Keeps a record of requests that have been counted, and returns its id.
+    pub fn note(&self, service: &'static str, reason: Reason, new: NewRecord) -> u64 {
         let mut inner = self.lock();
         let id = inner.next_id;
         inner.next_id += 1;
-        ServiceCounts::of(&mut inner.services, service).count(reason, new.overhead_us, new.tool_us);
         if inner.records.len() == RECORDS_KEPT {
             inner.records.pop_back();
         }
@@ -149,8 +168,8 @@ impl ServiceCounts {
         &mut all[position]
     }
 
-    pub(crate) fn count(&mut self, reason: Reason, overhead_us: u64, tool_us: u64) {
-        self.counts[reason as usize] += 1;
+    pub(crate) fn count(&mut self, reason: Reason, requests: u64, overhead_us: u64, tool_us: u64) {
+        self.counts[reason as usize] += requests;
         self.overhead_us += overhead_us;
         if reason.outcome() == Outcome::Hit {
             self.avoided_us += tool_us;
@@ -215,6 +234,18 @@ mod tests {
         assert_eq!((compile.avoided_us, compile.overhead_us), (5, 3));
         assert_eq!(compile.reasons[0].id, "first_seen");
         assert_eq!(stats.records.iter().map(|r| r.id).collect::<Vec<_>>(), [3, 2]);
+    }
+
+    #[test]
+    fn requests_without_a_record_are_counted_and_a_record_of_several_counts_none() {
+        let board = Board::new(0, &["go"]);
+        board.count("go", Reason::GoHit, 1000, 20, 300);
+        board.count("go", Reason::GoFirstSeen, 2, 1, 300);
+        board.note("go", Reason::GoFirstSeen, NewRecord { overhead_us: 21, ..Default::default() });
+        let stats = board.stats(10);
+        let go = &stats.services[0];
+        assert_eq!((go.hits, go.misses, go.overhead_us, go.avoided_us), (1000, 2, 21, 300));
+        assert_eq!(stats.records.len(), 1);
     }
 
     #[test]

@@ -41,11 +41,13 @@ macro_rules! reasons {
 reasons! {
     DirectHit = "direct_hit", Hit, "every recorded input is unchanged";
     PreprocessedHit = "preprocessed_hit", Hit, "what changed in the recorded inputs are only comments and white space at the ends of lines";
+    GoHit = "go_hit", Hit, "an output was put under this go action, and is unchanged";
 
     FirstSeen = "first_seen", Miss, "no action with this compiler, these options and this source file was seen before";
     InputChanged = "input_changed", Miss, "a file that the action reads has changed";
     InputAppeared = "input_appeared", Miss, "a file appeared where the action had looked for one in vain";
     InputVanished = "input_vanished", Miss, "a file that the action relied on is gone";
+    GoFirstSeen = "go_first_seen", Miss, "no output was put under this go action before";
     VariableChanged = "variable_changed", Miss, "a variable that the source reads has changed";
     SurroundingsChanged = "surroundings_changed", Miss, "the result shows where or how it was made, and that has changed";
     ResultGone = "result_gone", Miss, "the result was evicted, cleared or found damaged";

@@ -100,7 +100,7 @@ impl Sessions {
             return;
         }
         let counts = ServiceCounts::of(&mut session.counts, service);
-        counts.count(reason, record.overhead_us, record.tool_us);
+        counts.count(reason, 1, record.overhead_us, record.tool_us);
         session.report.latest.clone_from(&record.source);
         if reason.outcome() != Outcome::Hit && record.tool_us > 0 {
             let slowest = &mut session.report.slowest;

@@ -90,6 +90,11 @@ impl Catalog {
         Some(row.stamp)
     }
 
+    /// The stamp that proves the content, if the blob is there and has one.
+    pub(crate) fn proof(&self, digest: &Digest) -> Option<BlobStamp> {
+        self.blobs.get(digest)?.stamp
+    }
+
     /// The content is proven for as long as the file has `stamp`.
     pub(crate) fn prove_blob(&mut self, digest: &Digest, stamp: BlobStamp) {
         if let Some(row) = self.blobs.get_mut(digest) {

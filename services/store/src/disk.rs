@@ -47,7 +47,7 @@ impl DiskTier {
     }
 
     /// The file of the blob `digest`, of which only name, kind and size are as they should be.
-    fn look(&self, digest: &Digest) -> Result<Option<BlobFile>, StoreError> {
+    pub(crate) fn look(&self, digest: &Digest) -> Result<Option<BlobFile>, StoreError> {
         let Some(proof) = self.use_blob(digest) else { return Ok(None) };
         let path = self.folder.blob(digest);
         let metadata = match path.symlink_metadata() {
@@ -112,11 +112,31 @@ impl DiskTier {
         Ok(digest)
     }
 
-    fn place(&self, file: NamedTempFile, digest: &Digest) -> Result<(), StoreError> {
+    pub(crate) fn place(&self, file: NamedTempFile, digest: &Digest) -> Result<(), StoreError> {
         let mut catalog = self.catalog();
         self.folder.place(file, digest)?;
         // It may be changed in this tick of the clock without a trace, so nothing is proven yet.
         catalog.put_blob(*digest, BlobRow { last_use: self.clock.unix_ms(), stamp: None });
+        Ok(())
+    }
+
+    /// Keeps `records`, all or none of them.
+    pub(crate) fn put_records(&self, records: &[(RecordId, Arc<[u8]>)]) -> Result<(), StoreError> {
+        let last_use = self.clock.unix_ms();
+        let mut rows = Vec::with_capacity(records.len());
+        for (id, bytes) in records {
+            let size = bytes.len() as u64;
+            if bytes.len() > MAX_RECORD_BYTES {
+                let limit = MAX_RECORD_BYTES as u64;
+                return Err(StoreError::TooLarge { what: "a record".to_owned(), size, limit });
+            }
+            rows.push((*id, &bytes[..], RecordRow { last_use, size }));
+        }
+        self.index.put_records(&rows)?;
+        let mut catalog = self.catalog();
+        for (id, _, row) in rows {
+            catalog.know_record(id, row);
+        }
         Ok(())
     }
 
@@ -161,10 +181,10 @@ impl DiskTier {
 }
 
 /// A blob's file.
-struct BlobFile {
-    path: PathBuf,
+pub(crate) struct BlobFile {
+    pub(crate) path: PathBuf,
     /// Its stamp is the one that proves the content.
-    proven: bool,
+    pub(crate) proven: bool,
 }
 
 impl Tier for DiskTier {
@@ -184,17 +204,7 @@ impl Tier for DiskTier {
     }
 
     fn put_record(&self, id: &RecordId, bytes: &Arc<[u8]>) -> Result<(), StoreError> {
-        if bytes.len() > MAX_RECORD_BYTES {
-            return Err(StoreError::TooLarge {
-                what: "a record".to_owned(),
-                size: bytes.len() as u64,
-                limit: MAX_RECORD_BYTES as u64,
-            });
-        }
-        let row = RecordRow { last_use: self.clock.unix_ms(), size: bytes.len() as u64 };
-        self.index.put_record(id, bytes, row)?;
-        self.catalog().know_record(*id, row);
-        Ok(())
+        self.put_records(&[(*id, Arc::clone(bytes))])
     }
 
     fn drop_record(&self, id: &RecordId) -> Result<(), StoreError> {

@@ -34,14 +34,13 @@ impl Folder {
         self.root.join("tmp")
     }
 
-    fn blobs(&self) -> PathBuf {
+    pub(crate) fn blobs(&self) -> PathBuf {
         self.root.join("blobs")
     }
 
     /// Where the blob `digest` is, or would be: `blobs/ab/abcdef…-size`.
     pub(crate) fn blob(&self, digest: &Digest) -> PathBuf {
-        let hex = digest.hex();
-        self.blobs().join(&hex[..2]).join(format!("{hex}-{}", digest.size))
+        self.blobs().join(name(digest))
     }
 
     /// Takes the store for this process, for as long as what is returned lives.
@@ -122,6 +121,12 @@ impl Folder {
         let path = self.blob(digest);
         remove(&path).map_err(|error| StoreError::write(&path, error))
     }
+}
+
+/// Where the blob `digest` is below the folder of all blobs.
+pub(crate) fn name(digest: &Digest) -> String {
+    let hex = digest.hex();
+    format!("{}/{hex}-{}", &hex[..2], digest.size)
 }
 
 /// Makes the folder `path`, in place of anything else of this name.

@@ -99,14 +99,20 @@ impl Index {
         })
     }
 
-    /// Keeps `bytes` as `id`; a crash before the next flush may lose it.
-    pub(crate) fn put_record(&self, id: &RecordId, bytes: &[u8], row: RecordRow) -> Result<(), StoreError> {
+    /// Keeps `records`, all or none of them; a crash before the next flush may lose them.
+    pub(crate) fn put_records(&self, records: &[(RecordId, &[u8], RecordRow)]) -> Result<(), StoreError> {
         self.unflushed.store(true, Ordering::Release);
         self.with(|database| {
             let mut transaction = database.begin_write()?;
             transaction.set_durability(Durability::None)?;
-            transaction.open_table(RECORDS)?.insert(&id.encode()[..], &record::seal(id, bytes)[..])?;
-            transaction.open_table(RECORD_ROWS)?.insert(&id.encode()[..], &row.encode()[..])?;
+            {
+                let mut table = transaction.open_table(RECORDS)?;
+                let mut rows = transaction.open_table(RECORD_ROWS)?;
+                for (id, bytes, row) in records {
+                    table.insert(&id.encode()[..], &record::seal(id, bytes)[..])?;
+                    rows.insert(&id.encode()[..], &row.encode()[..])?;
+                }
+            }
             Ok(transaction.commit()?)
         })
     }

@@ -26,6 +26,7 @@ mod open;
 mod pins;
 mod record;
 mod row;
+mod staged;
 mod store;
 mod tier;
 
@@ -37,5 +38,6 @@ pub use evict::Evicted;
 pub use memory::MemoryTier;
 pub use open::OpenReport;
 pub use record::{MAX_RECORD_BYTES, RecordId, RecordKind};
+pub use row::BlobStamp;
 pub use store::{Store, StoreConfig, Usage};
 pub use tier::Tier;

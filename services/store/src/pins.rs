@@ -37,6 +37,18 @@ impl Pins {
         }
     }
 
+    /// All that `from` has pinned is `to`'s from now on.
+    pub(crate) fn hand_over(&self, from: u64, to: u64) {
+        let mut inner = self.lock();
+        let handed = inner.owners.remove(&from).unwrap_or_default();
+        for digest in handed {
+            let new = inner.owners.entry(to).or_default().insert(digest);
+            if !new && let Some(count) = inner.counts.get_mut(&digest) {
+                *count -= 1;
+            }
+        }
+    }
+
     pub(crate) fn pinned(&self, digest: &Digest) -> bool {
         self.lock().counts.contains_key(digest)
     }
@@ -49,6 +61,20 @@ impl Pins {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_handed_over_stays_pinned_once() {
+        let pins = Pins::default();
+        let (one, other) = (Digest::of(b"one"), Digest::of(b"other"));
+        pins.pin(1, &one);
+        pins.pin(2, &one);
+        pins.pin(2, &other);
+        pins.hand_over(2, 1);
+        pins.unpin_all(2);
+        assert!(pins.pinned(&one) && pins.pinned(&other));
+        pins.unpin_all(1);
+        assert!(!pins.pinned(&one) && !pins.pinned(&other));
+    }
 
     #[test]
     fn a_blob_is_pinned_until_its_last_owner_lets_go() {

@@ -14,12 +14,13 @@ pub(crate) const DIGEST_BYTES: usize = 40;
 
 /// How a blob's file was stamped when its content was proven.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct BlobStamp {
+pub struct BlobStamp {
     /// Unix time, nanoseconds.
-    pub(crate) mtime_ns: i64,
+    pub mtime_ns: i64,
     /// Unix time, nanoseconds.
-    pub(crate) ctime_ns: i64,
-    pub(crate) inode: u64,
+    pub ctime_ns: i64,
+    /// Inode number.
+    pub inode: u64,
 }
 
 impl BlobStamp {

@@ -120,6 +120,24 @@ impl Store {
         self.put_record(&RecordId::action(key), result.encode()?)
     }
 
+    /// Keeps several results at once, which costs little more than one. One whose blobs are not all in the store is
+    /// passed over.
+    ///
+    /// # Errors
+    /// Also when one of them exceeds a limit; then none is kept.
+    pub fn put_actions(&self, results: &[(Key, ActionResult)]) -> Result<(), StoreError> {
+        let mut records: Vec<(RecordId, Arc<[u8]>)> = Vec::with_capacity(results.len());
+        for (key, result) in results {
+            let whole = result.outputs.iter().all(|output| self.disk.catalog().has_blob(&output.digest));
+            if whole {
+                records.push((RecordId::action(key), result.encode()?.into()));
+            }
+        }
+        let _alone = self.records.write().unwrap_or_else(PoisonError::into_inner);
+        self.disk.put_records(&records)?;
+        records.iter().try_for_each(|(id, bytes)| self.memory.put_record(id, bytes))
+    }
+
     /// The manifest kept under `base`.
     ///
     /// # Errors
@@ -197,6 +215,11 @@ impl Store {
     pub fn unpin_all(&self, connection: ConnectionId) -> Result<(), StoreError> {
         self.disk.pins.unpin_all(connection);
         Ok(())
+    }
+
+    /// What `from` has pinned is pinned by `to` from now on. Whoever lives on may so take over from many that do not.
+    pub fn hand_over_pins(&self, from: ConnectionId, to: ConnectionId) {
+        self.disk.pins.hand_over(from, to);
     }
 
     /// Writes what a crash would lose. To be called about once a second; costs nothing when there is nothing new.

@@ -11,12 +11,14 @@ pub mod depfile;
 pub mod directives;
 pub mod environment;
 pub mod frames;
+pub mod gorequest;
 pub mod link;
 pub mod manifest;
 pub mod program;
 pub mod records;
 pub mod request;
 pub mod response;
+pub mod rust;
 pub mod study;
 
 #[cfg(feature = "libfuzzer")]

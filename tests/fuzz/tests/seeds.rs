@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use larder_fuzz::{
-    Check, answers, archive, args, code, depfile, directives, environment, frames, link, manifest, program,
-    records, request, response, study,
+    Check, answers, archive, args, code, depfile, directives, environment, frames, gorequest, link, manifest,
+    program, records, request, response, study,
 };
 
-const TARGETS: [(&str, Check); 15] = [
+const TARGETS: [(&str, Check); 16] = [
     ("answers", answers::check),
     ("archive", archive::check),
     ("args", args::check),
@@ -16,6 +16,7 @@ const TARGETS: [(&str, Check); 15] = [
     ("directives", directives::check),
     ("environment", environment::check),
     ("frames", frames::check),
+    ("gorequest", gorequest::check),
     ("link", link::check),
     ("manifest", manifest::check),
     ("program", program::check),

@@ -27,7 +27,7 @@ const LIBFUZZER: &str = "libFuzzer";
 /// The browser and what drives it.
 pub(crate) const BROWSER: [&str; 2] = ["chromium", "chromedriver"];
 
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 11] = [
     row("gcc", &["gcc", "libc6-dev"]),
     row("make", &["make"]),
     row("clang", &["clang"]),
@@ -35,6 +35,7 @@ const ROWS: [Row; 10] = [
     row("mold", &["mold"]),
     row("cmake", &["cmake"]),
     row("ninja", &["ninja-build"]),
+    row("python3", &["python3", "python3-venv"]),
     Row { what: LIBFUZZER, packages: &["libclang-rt-dev"], skipped: Some("fuzz targets") },
     Row { what: BROWSER[0], packages: &["chromium"], skipped: Some("tests that need a browser") },
     Row { what: BROWSER[1], packages: &["chromium-driver"], skipped: Some("tests that need a browser") },

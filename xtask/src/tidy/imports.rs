@@ -7,13 +7,14 @@ use serde_json::Value;
 use super::Finding;
 
 /// A crate, and the crates of the workspace that it may depend on, in tests too.
-const TABLE: [(&str, &[&str]); 15] = [
+const TABLE: [(&str, &[&str]); 16] = [
     ("larder-proto", &[]),
     ("larder-servicedef", &[]),
     ("larder-service", &["larder-proto"]),
     ("larder-store", &["larder-service"]),
     ("larder-fingerprint", &["larder-service", "larder-store"]),
     ("larder-compile", &["larder-proto", "larder-service", "larder-store", "larder-fingerprint"]),
+    ("larder-gocache", &["larder-proto", "larder-service", "larder-store"]),
     ("larder-loopback", &[]),
     ("larder-dashboard", &["larder-loopback", "larder-proto", "larder-service"]),
     ("larder-glue", &["larder-proto", "larder-servicedef"]),
@@ -27,13 +28,14 @@ const TABLE: [(&str, &[&str]); 15] = [
             "larder-store",
             "larder-fingerprint",
             "larder-compile",
+            "larder-gocache",
             "larder-dashboard",
         ],
     ),
     ("larder-client", &["larder-glue", "larder-proto", "larder-servicedef"]),
     ("larder-tests", &["larder-glue", "larder-proto", "larder-client", "larder-service"]),
     ("larder-host", &["larder-glue", "larder-loopback", "larder-proto", "larder-tests"]),
-    ("larder-fuzz", &["larder-compile", "larder-glue", "larder-proto", "larder-store"]),
+    ("larder-fuzz", &["larder-client", "larder-compile", "larder-glue", "larder-proto", "larder-store"]),
     ("xtask", &[]),
 ];
 

@@ -14,7 +14,6 @@ use tokio::sync::{Notify, watch};
 use super::*;
 use crate::control::Control;
 use crate::services::Loaded;
-use crate::stand_in::COMPILE;
 
 struct NoReports;
 
@@ -46,7 +45,7 @@ impl Drop for Running<'_> {
 
 impl Service for Echo {
     fn name(&self) -> &'static str {
-        COMPILE
+        "compile"
     }
     fn lane(&self) -> Lane {
         lane::COMPILE
@@ -100,7 +99,7 @@ fn daemon(patience: Duration) -> Daemon {
         control: Control::new(Arc::new(NoReports), Arc::clone(&lifecycle)),
         loaded: loaded.subscribe(),
         lifecycle: Arc::clone(&lifecycle),
-        board: Arc::new(Board::new(0, &[COMPILE])),
+        board: Arc::new(Board::new(0, &["compile"])),
         clock,
     };
     let endpoint = Arc::new(Endpoint { mux: own_mux(), lanes, lifecycle, patience });

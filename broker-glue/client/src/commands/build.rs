@@ -12,6 +12,7 @@ const WRAPPERS: &[(&str, &str)] = &[
     ("CXX", " c++"),
     ("CMAKE_C_COMPILER_LAUNCHER", ""),
     ("CMAKE_CXX_COMPILER_LAUNCHER", ""),
+    ("GOCACHEPROG", " go"),
     ("RUSTC_WRAPPER", ""),
 ];
 

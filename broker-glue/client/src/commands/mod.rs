@@ -2,6 +2,7 @@
 
 mod build;
 mod clear;
+mod doctor;
 mod explain;
 mod render;
 mod restart;
@@ -30,7 +31,7 @@ const EXAMPLES: &str = "\
 Anything else is taken for a tool, and called through the cache:
   larder gcc -c hello.c -o hello.o      make CC=\"larder gcc\"      larder build -- cargo build
   cmake -DCMAKE_C_COMPILER_LAUNCHER=larder …      ln -s $(command -v larder) ~/bin/gcc
-RUNNING_PROCESS_DISABLE=1 runs every tool without larder.";
+RUNNING_PROCESS_DISABLE=1 runs every tool without larder; for Go: export GOCACHEPROG=\"larder go\".";
 
 /// Short, so that the list of commands has a screen for itself.
 const TEMPLATE: &str = "{about}\n\n{usage-heading} {usage}\n\n{subcommands}\n\n{after-help}";
@@ -81,6 +82,19 @@ enum Command {
         #[command(subcommand)]
         command: session::Command,
     },
+    /// Check what surrounds larder, and say what to do
+    Doctor {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Serve a go command, which runs this as its GOCACHEPROG
+    #[command(hide = true)]
+    Go {
+        /// None: the go command gives none
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<std::ffi::OsString>,
+    },
     /// Look at what is cached of Rust
     Rust {
         #[command(subcommand)]
@@ -126,6 +140,11 @@ pub fn run() -> ExitCode {
         Command::Explain { file: None, json } => explain::last_build(json),
         Command::Session { command } => session::run(&command),
         Command::Rust { command } => rust::run(&command),
+        Command::Doctor { json } => doctor::run(json),
+        Command::Go { args } if args.is_empty() => return crate::go::run(),
+        Command::Go { .. } => Err(anyhow::anyhow!(
+            "failed to use arguments: `larder go` is what the go command runs by itself\nhint: larder build -- go build"
+        )),
         Command::Stats { json, records } => stats::run(json, records),
     };
     match done {
@@ -161,9 +180,10 @@ mod tests {
 
     #[test]
     fn commands_are_told_from_tools() {
-        for word in
-            ["start", "stop", "restart", "clear", "session", "status", "stats", "explain", "rust", "build"]
-        {
+        for word in [
+            "start", "stop", "restart", "clear", "session", "status", "stats", "explain", "doctor", "go",
+            "rust", "build",
+        ] {
             assert!(is_command(OsStr::new(word)), "{word}");
         }
         for word in ["gcc", "cc", "/usr/bin/clang", "rustc", "starter", ""] {

@@ -3,7 +3,6 @@
 //! Whatever goes wrong with larder, the tool runs.
 
 mod call;
-mod complaint;
 mod direct;
 mod outputs;
 mod run_tool;
@@ -24,6 +23,7 @@ use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
 use prost::Message as _;
 use tokio::runtime::Runtime;
 
+use crate::complaint;
 use crate::session::{self, SessionError, Way};
 
 pub use tool::{ToolCall, tool_of};

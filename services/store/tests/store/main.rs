@@ -7,3 +7,4 @@ mod eviction;
 mod index;
 mod opening;
 mod sandbox;
+mod staged;

@@ -11,13 +11,13 @@ use larder_glue::private;
 const QUIET: Duration = Duration::from_secs(60);
 
 /// Says `sentence` on standard error.
-pub(super) fn say(sentence: &str) {
+pub(crate) fn say(sentence: &str) {
     // There is nobody left to tell when standard error is closed.
     let _ = writeln!(std::io::stderr(), "larder: {sentence}");
 }
 
 /// Says `sentence` unless something was said within the last minute.
-pub(super) fn say_once(folders: &Folders, sentence: &str) {
+pub(crate) fn say_once(folders: &Folders, sentence: &str) {
     let marker = folders.runtime.join("complained");
     let recently = marker
         .metadata()

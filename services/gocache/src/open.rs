@@ -1,0 +1,39 @@
+//! A go command begins.
+
+use std::fs::DirBuilder;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::DirBuilderExt as _;
+
+use larder_proto::v1::go_reply::Reply;
+use larder_proto::v1::{GoOpen, GoOpened};
+use larder_service::ConnectionId;
+
+use crate::action::digest;
+use crate::error::GoError;
+use crate::session::Session;
+use crate::{Core, close};
+
+impl Core {
+    pub(crate) fn open(&self, connection: ConnectionId, open: GoOpen) -> Result<Reply, GoError> {
+        if self.sessions().get(connection).is_some() {
+            return Err(GoError::Malformed("the connection is open already"));
+        }
+        let holder = close::holder(connection);
+        for held in &open.held {
+            self.store.pin(holder, &digest(&held.output, held.size)?)?;
+        }
+        // A name that no earlier daemon has given: a client may still clear up behind it.
+        let now = self.context.clock.unix_ns();
+        let staging = self.context.tmp.join(format!("go-{connection}-{now}"));
+        let made = DirBuilder::new().mode(0o700).recursive(true).create(&staging);
+        made.map_err(|source| GoError::Staging { path: staging.display().to_string(), source })?;
+        let reply = GoOpened {
+            blobs: self.store.blobs_folder().as_os_str().as_bytes().to_vec(),
+            staging: staging.as_os_str().as_bytes().to_vec(),
+        };
+        let cwd = String::from_utf8_lossy(&open.cwd).into_owned();
+        let session = Session { cwd, go_version: open.go_version, staging, ..Session::default() };
+        self.sessions().begin(connection, session);
+        Ok(Reply::Opened(reply))
+    }
+}

@@ -1,0 +1,89 @@
+//! What the service tells of itself: figures, and one record for each go command.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use larder_proto::v1::Figure;
+use larder_service::{ConnectionId, NewRecord, Reason};
+
+use crate::session::{Counts, Session};
+use crate::{Core, NAME};
+
+/// Sums over all go commands since the daemon started.
+#[derive(Default)]
+pub(crate) struct Totals {
+    puts: AtomicU64,
+    put_bytes: AtomicU64,
+    handed_bytes: AtomicU64,
+    kept_back: AtomicU64,
+}
+
+impl Totals {
+    pub(crate) fn put(&self, bytes: u64) {
+        self.puts.fetch_add(1, Ordering::Relaxed);
+        self.put_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn handed(&self, bytes: u64) {
+        self.handed_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn kept_back(&self, puts: u64) {
+        self.kept_back.fetch_add(puts, Ordering::Relaxed);
+    }
+}
+
+impl Core {
+    pub(crate) fn tally(&self, connection: ConnectionId, add: impl FnOnce(&mut Counts)) {
+        if let Some(session) = self.sessions().get(connection) {
+            add(&mut session.counts);
+        }
+    }
+
+    /// Counts the daemon's own time.
+    pub(crate) fn spent(&self, connection: ConnectionId, us: u64) {
+        self.tally(connection, |counts| counts.overhead_us += us);
+        self.context.board.count(NAME, Reason::GoHit, 0, us, 0);
+    }
+
+    /// Leaves the record of a go command that asked for anything.
+    pub(crate) fn note(&self, session: &Session) {
+        let Counts { hits, misses, puts, bytes, avoided_us, tool_us, overhead_us } = session.counts;
+        if hits + misses == 0 {
+            return;
+        }
+        let whole = misses == 0;
+        let reason = if whole { Reason::GoHit } else { Reason::GoFirstSeen };
+        let tool = if session.go_version.is_empty() { "go" } else { &session.go_version };
+        let record = NewRecord {
+            at_unix_ms: self.context.clock.unix_ms(),
+            tool: tool.to_owned(),
+            source: session.cwd.clone(),
+            detail: format!("{hits} of {} gets were hits, {puts} puts", hits + misses),
+            overhead_us,
+            tool_us: if whole { avoided_us } else { tool_us },
+            bytes,
+            cwd: session.cwd.clone(),
+            ..NewRecord::default()
+        };
+        self.context.board.note(NAME, reason, record);
+    }
+
+    pub(crate) fn figures(&self) -> Vec<Figure> {
+        let figure = |id: &str, title: &str, value: u64, unit: &str| Figure {
+            id: id.to_owned(),
+            title: title.to_owned(),
+            value,
+            unit: unit.to_owned(),
+        };
+        let load = |sum: &AtomicU64| sum.load(Ordering::Relaxed);
+        let totals = &self.totals;
+        let running = self.sessions().open() as u64;
+        vec![
+            figure("running", "go commands now", running, "count"),
+            figure("puts", "puts", load(&totals.puts), "count"),
+            figure("put_bytes", "bytes put", load(&totals.put_bytes), "bytes"),
+            figure("handed_bytes", "bytes handed out", load(&totals.handed_bytes), "bytes"),
+            figure("kept_back", "puts not taken", load(&totals.kept_back), "count"),
+        ]
+    }
+}

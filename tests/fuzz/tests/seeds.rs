@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use larder_fuzz::{
     Check, answers, archive, args, code, depfile, directives, environment, frames, gorequest, link, manifest,
-    program, records, request, response, study,
+    program, records, request, response, rust, study,
 };
 
-const TARGETS: [(&str, Check); 16] = [
+const TARGETS: [(&str, Check); 17] = [
     ("answers", answers::check),
     ("archive", archive::check),
     ("args", args::check),
@@ -23,6 +23,7 @@ const TARGETS: [(&str, Check); 16] = [
     ("records", records::check),
     ("request", request::check),
     ("response", response::check),
+    ("rust", rust::check),
     ("study", study::check),
 ];
 

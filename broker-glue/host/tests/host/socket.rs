@@ -15,20 +15,20 @@ use crate::sandbox::{Broker, Sandbox, VERSION};
 #[test]
 fn one_of_many_brokers_serves_and_the_others_leave_quietly() {
     let sandbox = Sandbox::new();
-    let brokers: Vec<_> =
+    let mut serving: Vec<_> =
         (0..12).map(|_| Broker(sandbox.command().spawn().expect("the broker starts"))).collect();
     wait_until("the page", || sandbox.port());
-    let mut serving = Vec::new();
-    for mut broker in brokers {
-        let left = wait_until("all but one to leave", || match broker.0.try_wait().expect("our child") {
-            Some(status) => Some(Some(status)),
-            None => sandbox.pids("larder-broker").len().eq(&1).then_some(None),
+    // Those that have not begun yet are among them: they are asked, and not looked for by their names.
+    wait_until("all but one to leave", || {
+        serving.retain_mut(|broker| match broker.0.try_wait().expect("our child") {
+            Some(status) => {
+                assert!(status.success(), "{status}");
+                false
+            }
+            None => true,
         });
-        match left {
-            Some(status) => assert!(status.success(), "{status}"),
-            None => serving.push(broker),
-        }
-    }
+        (serving.len() <= 1).then_some(())
+    });
     assert_eq!(serving.len(), 1);
     assert_eq!(sandbox.hello(VERSION), Err("service definition was not found".to_owned()));
     assert!(serving.remove(0).end(Signal::TERM).success());

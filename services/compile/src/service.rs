@@ -25,6 +25,7 @@ use crate::call::Call;
 use crate::lease::{Ending, Hold, Turn};
 use crate::link::{Joining, Linking};
 use crate::lookup::{Found, Known, Prepared, Work};
+use crate::manifest::Fact;
 use crate::paths;
 use crate::record::{Draft, since};
 use crate::rust;
@@ -116,8 +117,8 @@ impl Compile {
                             self.let_link(connection.id, *linking, draft, &why, waited.enough)
                         }
                         Work::Rust(work) => {
-                            let work = core.tell(work).await;
-                            self.let_compile_crate(connection.id, work, draft, &why, waited.enough)
+                            let before = core.before_compile(&work).await;
+                            self.let_compile_crate(connection.id, (work, before), draft, &why, waited.enough)
                         }
                         Work::Archive(filing) => match core.expect_archive(*filing).await {
                             Ok(filing) => self.let_file(connection.id, filing, draft, &why, waited.enough),
@@ -184,7 +185,7 @@ impl Compile {
     fn let_compile_crate(
         &self,
         connection: ConnectionId,
-        work: Box<rust::Crate>,
+        (work, before): (Box<rust::Crate>, Result<Vec<Fact>, Refusal>),
         draft: Draft,
         why: &Refusal,
         alone: bool,
@@ -200,7 +201,7 @@ impl Compile {
             if let Some(lists) = &lists {
                 run.args = work.call.args.iter().cloned().chain(lists.arguments()).collect();
             }
-            let work = Planned::Rust(Box::new(rust::Compiling { work: *work, lists }));
+            let work = Planned::Rust(Box::new(rust::Compiling { work: *work, lists, before }));
             Plan { lease, work, draft, why: (why.reason, why.detail.clone()) }
         };
         run.lease = core.leases.give(base, connection, alone, plan)?;

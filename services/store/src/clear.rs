@@ -2,8 +2,8 @@
 
 use std::sync::PoisonError;
 
-use crate::catalog::Name;
-use crate::{Store, StoreError, Tier as _};
+use crate::catalog::{Candidate, Name};
+use crate::{Evicted, Store, StoreError};
 
 /// What was removed, or would be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,42 +27,20 @@ impl Store {
     pub fn clear(&self, dry_run: bool) -> Result<Removed, StoreError> {
         let _alone = self.evicting.lock().unwrap_or_else(PoisonError::into_inner);
         let candidates = self.disk.catalog().by_last_use();
-        let mut removed = Removed::default();
-        let mut records = Vec::new();
-        let mut failure = None;
-        for candidate in candidates {
-            if let Name::Blob(digest) = candidate.name
-                && self.disk.pins.pinned(&digest)
-            {
-                removed.blobs_pinned += 1;
-                continue;
-            }
-            if !dry_run {
-                match self.disk.evict(&candidate) {
-                    Ok(true) => {}
-                    Ok(false) => continue,
-                    Err(error) => {
-                        failure = failure.or(Some(error));
-                        continue;
-                    }
-                }
-            }
-            removed.bytes += candidate.size;
-            match candidate.name {
-                Name::Blob(digest) => {
-                    removed.blobs += 1;
-                    if !dry_run {
-                        self.memory.drop_blob(&digest)?;
-                    }
-                }
-                Name::Record(id) => records.push(id),
-            }
+        let is_pinned = |candidate: &Candidate| match candidate.name {
+            Name::Blob(digest) => self.disk.pins.pinned(&digest),
+            Name::Record(_) => false,
+        };
+        let (pinned, free): (Vec<_>, Vec<_>) = candidates.into_iter().partition(is_pinned);
+        let blobs_pinned = pinned.len() as u64;
+        if dry_run {
+            let blobs =
+                free.iter().filter(|candidate| matches!(candidate.name, Name::Blob(_))).count() as u64;
+            let bytes = free.iter().map(|candidate| candidate.size).sum();
+            return Ok(Removed { records: free.len() as u64 - blobs, blobs, bytes, blobs_pinned });
         }
-        removed.records = records.len() as u64;
-        if !dry_run {
-            self.drop_evicted(records)?;
-            tracing::info!(blobs = removed.blobs, records = removed.records, "cleared");
-        }
-        failure.map_or(Ok(removed), Err)
+        let (Evicted { blobs, records, bytes }, failure) = self.evict_each(free, || false)?;
+        tracing::info!(blobs, records, "cleared");
+        failure.map_or(Ok(Removed { records, blobs, bytes, blobs_pinned }), Err)
     }
 }

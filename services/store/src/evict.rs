@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use crate::catalog::Name;
+use crate::catalog::{Candidate, Name};
 use crate::{RecordId, Store, StoreError, Tier as _};
 
 /// What was evicted.
@@ -34,11 +34,25 @@ impl Store {
             catalog.by_last_use()
         };
         let target = self.limit_bytes - self.limit_bytes / 10;
+        let enough = || self.disk.catalog().bytes() <= target;
+        let (evicted, failure) = self.evict_each(candidates, enough)?;
+        self.evicted_blobs.fetch_add(evicted.blobs, Ordering::Relaxed);
+        tracing::debug!(blobs = evicted.blobs, records = evicted.records, bytes = evicted.bytes, "evicted");
+        failure.map_or(Ok(evicted), Err)
+    }
+
+    /// Removes `candidates` in their order until there is `enough`; what is pinned, or used meanwhile, stays. Tells what
+    /// was removed, and the first failure.
+    pub(crate) fn evict_each(
+        &self,
+        candidates: Vec<Candidate>,
+        enough: impl Fn() -> bool,
+    ) -> Result<(Evicted, Option<StoreError>), StoreError> {
         let mut evicted = Evicted::default();
         let mut records = Vec::new();
         let mut failure = None;
         for candidate in candidates {
-            if self.disk.catalog().bytes() <= target {
+            if enough() {
                 break;
             }
             match self.disk.evict(&candidate) {
@@ -60,14 +74,12 @@ impl Store {
             }
         }
         evicted.records = records.len() as u64;
-        self.evicted_blobs.fetch_add(evicted.blobs, Ordering::Relaxed);
         self.drop_evicted(records)?;
-        tracing::debug!(blobs = evicted.blobs, records = evicted.records, bytes = evicted.bytes, "evicted");
-        failure.map_or(Ok(evicted), Err)
+        Ok((evicted, failure))
     }
 
     /// Removes `records`, which the catalog lists no longer, from index and memory.
-    pub(crate) fn drop_evicted(&self, mut records: Vec<RecordId>) -> Result<(), StoreError> {
+    fn drop_evicted(&self, mut records: Vec<RecordId>) -> Result<(), StoreError> {
         let _alone = self.records.write().unwrap_or_else(PoisonError::into_inner);
         // Some may have been put again meanwhile.
         records.retain(|id| !self.disk.catalog().has_record(id));

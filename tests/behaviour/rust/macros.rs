@@ -64,3 +64,33 @@ fn what_a_macro_reads_in_its_environment_and_package_counts_also_behind_another_
     );
     package("2", "2", "first_seen");
 }
+
+#[test]
+fn what_changes_in_the_package_while_a_macro_runs_is_not_kept() {
+    let rust = Rust::new();
+    let source = |act: &str| {
+        format!(
+            "use proc_macro::TokenStream;\n#[proc_macro]\npub fn m(_: TokenStream) -> TokenStream {{\n    let folder = std::env::var(\"CARGO_MANIFEST_DIR\").unwrap();\n    let text = std::fs::read_to_string(folder.clone() + \"/value\").unwrap_or_default();\n    std::fs::{act}.unwrap();\n    format!(\"{{text:?}}\").parse().unwrap()\n}}\n"
+        )
+    };
+    let folder = rust.sandbox.work().join("p").display().to_string();
+    rust.write("p/lib.rs", "pub const V: &str = mac::m!();\n");
+    for (at, act) in
+        ["write(folder + \"/value\", \"new\")", "remove_file(folder + \"/value\")"].iter().enumerate()
+    {
+        rust.write("mac.rs", source(act));
+        let name = format!("-Cextra-filename=-{at}");
+        rust.compile("mac", "mac.rs", MACRO, &[&name], "first_seen");
+        rust.write("p/value", "old");
+        let named = format!("mac=o/libmac-{at}.so");
+        let more = ["-L", "dependency=o", "--extern", &named];
+        rust.compile_with(
+            &[("CARGO_MANIFEST_DIR", &folder)],
+            "p",
+            "p/lib.rs",
+            LIBRARY,
+            &more,
+            "inputs_changed_meanwhile",
+        );
+    }
+}

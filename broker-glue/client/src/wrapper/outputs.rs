@@ -23,7 +23,7 @@ pub(super) fn restore(hit: &Hit) -> io::Result<()> {
         if limit.is_some_and(|limit| output.size > limit) {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        check(Path::new(&call::os(&output.path)))?;
+        check(Path::new(&call::os(&output.path)), output.size == 0)?;
     }
     for style in [WriteStyle::Rewrite, WriteStyle::Replace, WriteStyle::Keep] {
         for output in hit.outputs.iter().filter(|output| output.style() == style) {
@@ -38,14 +38,14 @@ pub(super) fn restore(hit: &Hit) -> io::Result<()> {
 }
 
 /// Tools treat links, devices, unwritable files, empty files and folders where nothing can be made each in their own
-/// way; these are left to them.
-fn check(path: &Path) -> io::Result<()> {
+/// way; these are left to them. Only where it becomes `empty` again there is no other way.
+fn check(path: &Path, empty: bool) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)?;
     match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
-        Ok(metadata) if !metadata.is_file() || metadata.len() == 0 => {
+        Ok(metadata) if !metadata.is_file() || metadata.len() == 0 && !empty => {
             Err(io::Error::other("the output is not an ordinary file with content"))
         }
         Ok(_) => Ok(rustix::fs::access(path, Access::WRITE_OK)?),
@@ -149,6 +149,18 @@ mod tests {
         let hit = Hit { outputs: vec![output(&link, &blob, 3)], ..Hit::default() };
         assert!(restore(&hit).is_err());
         assert!(link.symlink_metadata().expect("still there").is_symlink());
+    }
+
+    #[test]
+    fn an_empty_output_is_left_to_the_tool_unless_it_stays_empty() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (made, blob) = (folder.path().join("x.rmeta"), folder.path().join("blob"));
+        for (content, restored) in [("", true), ("new", false)] {
+            std::fs::write(&made, "").expect("writable");
+            std::fs::write(&blob, content).expect("writable");
+            let hit = Hit { outputs: vec![output(&made, &blob, content.len() as u64)], ..Hit::default() };
+            assert_eq!(restore(&hit).is_ok(), restored, "{content:?}");
+        }
     }
 
     #[test]

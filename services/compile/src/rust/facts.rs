@@ -31,7 +31,6 @@ pub(super) const SHOWN: &[u8] = b"=form of messages";
 impl Crate {
     /// Whether `fact` holds for this call; else the reason of the miss.
     pub(crate) fn holds(&self, fact: &Fact, fingerprints: &Fingerprints) -> Result<(), Refusal> {
-        let name = fact.name.strip_prefix(b"=").unwrap_or(&fact.name);
         let reason = if fact.name.starts_with(b"=") { Reason::InputChanged } else { Reason::VariableChanged };
         let reason = match fact.name.as_slice() {
             OUT_DIR | FOLDERS | SHOWN => Reason::SurroundingsChanged,
@@ -40,7 +39,7 @@ impl Crate {
         };
         match self.now(&fact.name, fingerprints) {
             Ok(digest) if digest == fact.digest => Ok(()),
-            _ => Err(about(reason, name)),
+            _ => Err(about(reason, text(fact))),
         }
     }
 
@@ -56,7 +55,7 @@ impl Crate {
             return self.library(library, true, fingerprints);
         }
         if let Some(name) = name.strip_prefix(SEARCHED) {
-            return self.searched(name, fingerprints).map(Some);
+            return Ok(self.finds_crate(name).then(|| Digest::of(b"")));
         }
         Ok(match name {
             OUT_DIR => Some(Digest::of(&self.request.out_dir)),
@@ -91,29 +90,14 @@ impl Crate {
         self.request.folders.iter().filter(move |(kind, _)| searched(kind)).map(|(_, folder)| folder)
     }
 
-    /// Files in the folders of the search that may be the crate `name`, and what they hold.
-    fn searched(&self, name: &[u8], fingerprints: &Fingerprints) -> Result<Digest, Refusal> {
+    /// Whether a file in the folders of the search may be the crate `name`.
+    pub(super) fn finds_crate(&self, name: &[u8]) -> bool {
         let prefix = [b"lib", name].concat();
-        let mut hasher = Hasher::key("searched");
-        for folder in self.searched_folders() {
-            let folder = paths::resolve(&self.call.cwd, folder);
-            let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
-            let mut found: Vec<_> = entries
-                .map(|entry| entry.path())
-                .filter(|path| {
-                    path.file_name().is_some_and(|file| file.as_encoded_bytes().starts_with(&prefix))
-                })
-                .collect();
-            found.sort();
-            for path in found {
-                hasher.field("name", path.file_name().unwrap_or_default().as_encoded_bytes());
-                if let Node::File(_) = files::node(fingerprints, &path)? {
-                    hasher.field("content", &files::fingerprint(fingerprints, &path)?.digest.hash);
-                }
-            }
-            hasher.field("end", b"");
-        }
-        Ok(hasher.finish_digest())
+        let has = |folder: &Vec<u8>| {
+            let entries = std::fs::read_dir(paths::resolve(&self.call.cwd, folder)).into_iter().flatten();
+            entries.flatten().any(|entry| entry.file_name().as_encoded_bytes().starts_with(&prefix))
+        };
+        self.searched_folders().any(has)
     }
 
     /// Content of the static library `name`, as the compiler finds it.
@@ -174,9 +158,9 @@ pub(super) fn searched_name(name: &[u8]) -> Vec<u8> {
     [SEARCHED, name].concat()
 }
 
-/// Static libraries that options name, and whether each is the file's own name.
-pub(super) fn named_libraries(request: &Request) -> impl Iterator<Item = (&[u8], bool)> {
-    request.static_libraries.iter().map(|(name, verbatim)| (name.as_slice(), *verbatim))
+/// What a fact is about, for people.
+pub(super) fn text(fact: &Fact) -> &[u8] {
+    fact.name.strip_prefix(b"=").unwrap_or(&fact.name)
 }
 
 fn list(request: &Request) -> Digest {

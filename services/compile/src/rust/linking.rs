@@ -75,12 +75,15 @@ impl Core {
         parsed(Family::Gcc, request.linker_args.clone())?;
         let way = self.way(call, rustc, request)?.ok_or_else(unknown)?;
         let by_rustc = called(call, &way.program, &way.variables).ok_or_else(unknown)?;
-        let tool = self.compilers.tool(&by_rustc)?;
+        // What is known is looked up without waiting for others who ask.
+        let known = self.compilers.known_tool(&by_rustc);
+        let tool = known.unwrap_or_else(|| self.compilers.tool(&by_rustc))?;
         let Tool::Compiler(driver) = &*tool else { return Err(unknown()) };
         let is_object = |arg: &[u8]| [&b".o"[..], b".rlib"].iter().any(|suffix| arg.ends_with(suffix));
         let args = without_files(without_temporary(way.args.clone()), is_object);
         let ask = parsed(driver.dialect.family, args)?.ask;
-        let linker = self.compilers.linker(&tool, &by_rustc, &ask)?;
+        let known = self.compilers.known_linker(&tool, &by_rustc, &ask);
+        let linker = known.unwrap_or_else(|| self.compilers.linker(&tool, &by_rustc, &ask))?;
         let mut hasher = Hasher::key("crate linker");
         hasher.field("tool", &tool.key().0);
         hasher.field("linker", &linker.key.0);
@@ -242,7 +245,7 @@ fn without_files(args: Vec<Vec<u8>>, leave_out: impl Fn(&[u8]) -> bool) -> Vec<V
     kept
 }
 
-/// `args` without what names the compiler's temporary folder, `rustcXXXXXX`.
+/// `args` without what names the compiler's temporary folder: `rustc` and six letters or digits.
 fn without_temporary(args: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     let is_temporary = |arg: &[u8]| {
         arg.split(|byte| matches!(byte, b'/' | b'=' | b',')).rev().skip(1).any(|step| {

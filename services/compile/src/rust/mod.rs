@@ -28,9 +28,11 @@ use self::lineage::Lineage;
 use self::linking::Ways;
 pub(crate) use self::linking::{CrateLinker, Lists};
 use self::outputs::Outputs;
+use crate::args::Refusal;
 use crate::arguments::Arguments;
 use crate::call::Call;
 use crate::identity::Rustc;
+use crate::manifest::Fact;
 use crate::manifest::validate::Marked;
 use crate::paths;
 use crate::texts::Texts;
@@ -60,6 +62,8 @@ pub(crate) struct Compiling {
     pub(crate) work: Crate,
     /// Where a linker runs.
     pub(crate) lists: Option<Lists>,
+    /// What held before, and must still when the compiler has ended. Where it was not to be learned, nothing is stored.
+    pub(crate) before: Result<Vec<Fact>, Refusal>,
 }
 
 /// What is remembered for Rust.

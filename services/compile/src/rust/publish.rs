@@ -9,14 +9,14 @@ use larder_service::{Digest, Reason};
 use larder_store::{ActionResult, OutputBlob, StoreError};
 use memchr::memmem;
 
-use super::args::CrateType;
+use super::args::{CrateType, Emit};
 use super::lineage::{Crates, Looking};
 use super::{Compiling, Crate, dep_info, facts, linking, list, outputs, surroundings};
 use crate::args::Refusal;
 use crate::files;
 use crate::inputs::{self, about};
 use crate::key;
-use crate::manifest::{Entry, Input};
+use crate::manifest::{Entry, Fact, Input};
 use crate::once::Once;
 use crate::paths;
 use crate::places::{Asked, Places};
@@ -45,22 +45,27 @@ impl Core {
         })
     }
 
-    /// As [`Self::tell_lineage`], on a thread that may block.
-    pub(crate) async fn tell(self: &Arc<Self>, work: Box<Crate>) -> Box<Crate> {
+    /// Remembers what `work` is made of, for the crates that name it: with a library's declarations written, they may
+    /// be compiled while it still is. Tells what holds now and could change unnoticed while the compiler runs.
+    pub(crate) async fn before_compile(self: &Arc<Self>, work: &Crate) -> Result<Vec<Fact>, Refusal> {
         let (core, told) = (Arc::clone(self), work.clone());
-        // A failure costs the next ones a question each.
-        let _ = tokio::task::spawn_blocking(move || core.tell_lineage(&told)).await;
-        work
+        let before = tokio::task::spawn_blocking(move || core.tell_and_look(&told)).await;
+        before.unwrap_or_else(|_| Err(bare(Reason::InternalError)))
     }
 
-    /// Remembers what `work` is made of, for the crates that name it: with a library's declarations written, they may
-    /// be compiled while it still is.
-    pub(crate) fn tell_lineage(&self, work: &Crate) {
-        // Where it is not known, nothing is stored in the end, and the next one asks the compiler.
-        let Ok(crates) = self.crates_of(work) else { return };
+    fn tell_and_look(&self, work: &Crate) -> Result<Vec<Fact>, Refusal> {
+        let crates = self.crates_of(work)?;
         let folder = paths::resolve(&work.call.cwd, &work.request.out_dir);
         let is_macro = work.request.crate_types.contains(&CrateType::ProcMacro);
         self.rust.lineage.tell(&folder, &outputs::stem(&work.request), is_macro, &crates);
+        let mut before = Vec::new();
+        for (name, verbatim) in known_libraries(work) {
+            before.push(work.fact(&facts::library_name(&name, verbatim), &self.fingerprints)?);
+        }
+        if crates.runs_code {
+            before.push(work.fact(surroundings::PACKAGE, &self.fingerprints)?);
+        }
+        Ok(before)
     }
 
     /// Stores what `publish` tells of, or says why not. Reads many files: for threads that may block.
@@ -83,6 +88,12 @@ impl Core {
         let same = self.prepare_crate(&work.call, &mut Draft::default())?;
         if same.base != work.base || *same.arguments != *work.arguments {
             return Err(about(Reason::InputsChangedMeanwhile, &request.source));
+        }
+        for fact in plan.before.as_ref().map_err(Refusal::clone)? {
+            // Also what was taken away since, and may have been read.
+            if work.holds(fact, &self.fingerprints).is_err() {
+                return Err(about(Reason::InputsChangedMeanwhile, facts::text(fact)));
+            }
         }
         let crates = self.crates_of(work)?;
         let mut entry = self.crate_entry(plan, &info, &crates, started)?;
@@ -272,12 +283,15 @@ impl Core {
         entry.facts.extend(crates.behind.iter().map(|(stem, digest)| facts::of_crate(stem, *digest)));
         let named: HashSet<&[u8]> = crates.named.iter().map(|one| bare_name(&one.name)).collect();
         for name in asks.crates.iter().filter(|name| !named.contains(name.as_slice())) {
-            // Many stand under a condition that does not hold; else they come with the compiler, or are found here.
+            // Many stand under a condition that does not hold; else they come with the compiler.
+            if work.finds_crate(name) {
+                return Err(about(Reason::ExternUnknown, name));
+            }
             if work.searches_crates() {
                 entry.facts.push(work.fact(&facts::searched_name(name), &self.fingerprints)?);
             }
         }
-        if work.request.emit.contains_key(&super::args::Emit::Link) {
+        if work.request.emit.contains_key(&Emit::Link) {
             self.add_libraries(work, asks, started, entry)?;
         }
         if crates.runs_code {
@@ -301,17 +315,9 @@ impl Core {
         if asks.computed {
             return Err(about(Reason::NativeLibraryUnknown, &work.request.source));
         }
-        let mut names: HashSet<(Vec<u8>, bool)> =
-            facts::named_libraries(&work.request).map(|(name, verbatim)| (name.to_vec(), verbatim)).collect();
+        let mut names: HashSet<(Vec<u8>, bool)> = known_libraries(work);
         // Whether the attribute says that the name is the file's own is not looked into.
         names.extend(asks.libraries.into_iter().flat_map(|name| [(name.clone(), false), (name, true)]));
-        for folder in folders.spelled() {
-            // What a macro of another crate asks for is seen here.
-            let archives = archives(&paths::resolve(&work.call.cwd, folder));
-            if archives.len() <= FEW_ARCHIVES {
-                names.extend(archives.into_iter().map(|name| (name, true)));
-            }
-        }
         let mut names: Vec<_> = names.into_iter().collect();
         names.sort();
         for (name, verbatim) in names {
@@ -376,6 +382,22 @@ impl Libraries {
 /// The crate's name without the options before it.
 fn bare_name(name: &[u8]) -> &[u8] {
     name.rsplit(|byte| *byte == b':').next().unwrap_or(name)
+}
+
+/// Static libraries that are known before the sources are: those that options name, and all in folders that have few.
+/// What a macro of another crate asks for is among the latter. Each with whether its name is the file's own.
+fn known_libraries(work: &Crate) -> HashSet<(Vec<u8>, bool)> {
+    if !work.request.emit.contains_key(&Emit::Link) {
+        return HashSet::new();
+    }
+    let mut names: HashSet<_> = work.request.static_libraries.iter().cloned().collect();
+    for folder in work.native_folders().spelled() {
+        let archives = archives(&paths::resolve(&work.call.cwd, folder));
+        if archives.len() <= FEW_ARCHIVES {
+            names.extend(archives.into_iter().map(|name| (name, true)));
+        }
+    }
+    names
 }
 
 /// Names of the archives in `folder`.

@@ -42,9 +42,9 @@ impl Core {
                 style: style.into(),
                 ..Default::default()
             };
-            if let Some(rewrite) = for_this_call(work, &output.name) {
+            if is_each_calls_own(work, &output.name) {
                 let stored = self.store.read_blob(&output.digest, list::MAX_BYTES).map_err(failed)?;
-                file.inline = rewrite(&stored.ok_or_else(gone)?).ok_or_else(gone)?;
+                file.inline = list_for_this_call(work, &stored.ok_or_else(gone)?).ok_or_else(gone)?;
                 file.size = file.inline.len() as u64;
             } else if output.digest.size <= MAX_INLINE {
                 let content = self.store.read_blob(&output.digest, MAX_INLINE).map_err(failed)?;
@@ -79,18 +79,23 @@ impl Core {
     }
 }
 
-/// What makes this call's own of the stored output called `name`, where each call has another.
-#[expect(clippy::type_complexity, reason = "it is used once")]
-fn for_this_call<'a>(work: &'a Work, name: &str) -> Option<Box<dyn Fn(&[u8]) -> Option<Vec<u8>> + 'a>> {
+/// Whether the output called `name` is a list that is stored with marks, since it names what each call has elsewhere.
+fn is_each_calls_own(work: &Work, name: &str) -> bool {
     match work {
-        Work::Compile(prepared) if name == DEPFILE => {
-            let (family, root) = (prepared.driver.dialect.family, prepared.shared_root()?);
-            Some(Box::new(move |stored| list::put_in(family, root, stored)))
+        Work::Compile(prepared) => name == DEPFILE && prepared.shared_root().is_some(),
+        Work::Rust(work) => name == rust::outputs::dep_info_name(&work.request),
+        Work::Link(_) | Work::Archive(_) => false,
+    }
+}
+
+/// Such a list as this call's tool would have written it.
+fn list_for_this_call(work: &Work, stored: &[u8]) -> Option<Vec<u8>> {
+    match work {
+        Work::Compile(prepared) => {
+            list::put_in(prepared.driver.dialect.family, prepared.shared_root()?, stored)
         }
-        Work::Rust(work) if name == rust::outputs::dep_info_name(&work.request) => {
-            Some(Box::new(|stored| work.outputs.put_in_list(stored)))
-        }
-        _ => None,
+        Work::Rust(work) => work.outputs.put_in_list(stored),
+        Work::Link(_) | Work::Archive(_) => None,
     }
 }
 

@@ -127,6 +127,20 @@ impl Core {
             };
             output(DEPFILE, self.store.put_bytes(&content).map_err(failed)?);
         }
+        let stored = self.store_result(publish, &plan.prepared.base, entry, outputs)?;
+        self.seen.remember(plan.prepared.seen, files[0].input.digest);
+        Ok(stored)
+    }
+
+    /// Stores `outputs` and what the tool said under the action of `entry`, unless another tool wrote to the same places.
+    pub(crate) fn store_result(
+        &self,
+        publish: Publish,
+        base: &Key,
+        entry: Entry,
+        outputs: Vec<OutputBlob>,
+    ) -> Result<Stored, Refusal> {
+        self.writers.refuse_disturbed(publish.lease)?;
         let bytes = outputs.iter().map(|output| output.digest.size).sum();
         let result = ActionResult {
             outputs,
@@ -137,9 +151,7 @@ impl Core {
             created_unix_ms: self.context.clock.unix_ms(),
         };
         let action = entry.action;
-        self.writers.refuse_disturbed(publish.lease)?;
-        self.put_entry(&plan.prepared.base, entry, &action, &result)?;
-        self.seen.remember(plan.prepared.seen, files[0].input.digest);
+        self.put_entry(base, entry, &action, &result)?;
         if let Err(error) = self.store.evict_if_needed() {
             tracing::warn!(%error, "failed to make room in the store");
         }
@@ -262,7 +274,7 @@ impl Core {
     }
 
     /// Stores the action, then the manifest that leads to it.
-    pub(crate) fn put_entry(
+    fn put_entry(
         &self,
         base: &Key,
         entry: Entry,

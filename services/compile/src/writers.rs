@@ -9,6 +9,7 @@ use larder_service::Reason;
 use crate::args::Refusal;
 use crate::lookup::Work;
 use crate::paths;
+use crate::rust::outputs;
 
 /// The outputs of all tools that run under a lease.
 #[derive(Default)]
@@ -62,8 +63,7 @@ impl Writers {
 }
 
 impl Work {
-    /// Where the tool writes. Of an archive it is known from its content whose it is, and folders of crates are locked
-    /// by what builds them.
+    /// Where the tool writes. Of an archive it is known from its content whose it is.
     pub(crate) fn written(&self) -> Vec<PathBuf> {
         match self {
             Self::Compile(prepared) => {
@@ -71,7 +71,12 @@ impl Work {
                 prepared.invocation.outputs().map(|output| paths::resolve(cwd, output)).collect()
             }
             Self::Link(linking) => vec![paths::resolve(&linking.call.cwd, &linking.request.output)],
-            Self::Archive(_) | Self::Rust(_) => Vec::new(),
+            Self::Rust(work) => {
+                let places = outputs::expected(&work.request).into_iter();
+                let places = places.filter_map(|name| work.outputs.place(&name));
+                places.map(|place| paths::resolve(&work.call.cwd, &place)).collect()
+            }
+            Self::Archive(_) => Vec::new(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use larder_proto::v1::Publish;
 use larder_service::Reason;
-use larder_store::{ActionResult, OutputBlob, StoreError};
+use larder_store::{OutputBlob, StoreError};
 
 use super::{Joining, LINKED, Study};
 use crate::args::Refusal;
@@ -73,22 +73,7 @@ impl Core {
             let digest = self.store.put_bytes(&list).map_err(failed)?;
             outputs.push(OutputBlob { name: DEPFILE.to_owned(), digest, mode: MODE });
         }
-        let bytes = outputs.iter().map(|output| output.digest.size).sum();
-        let result = ActionResult {
-            outputs,
-            stdout: publish.stdout,
-            stderr: publish.stderr,
-            exit_code: 0,
-            tool_us: publish.tool_us,
-            created_unix_ms: self.context.clock.unix_ms(),
-        };
-        let action = entry.action;
-        self.writers.refuse_disturbed(publish.lease)?;
-        self.put_entry(&linking.base, entry, &action, &result)?;
-        if let Err(error) = self.store.evict_if_needed() {
-            tracing::warn!(%error, "failed to make room in the store");
-        }
-        Ok(Stored { action, bytes })
+        self.store_result(publish, &linking.base, entry, outputs)
     }
 
     /// The tools that ran, and what they were told, are what the key names.

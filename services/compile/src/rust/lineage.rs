@@ -2,7 +2,7 @@
 //!
 //! Calls that were seen tell it of what they make; the compiler is asked about everything else.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -41,18 +41,11 @@ struct Told {
     seen: HashMap<Vec<u8>, Digest>,
 }
 
-/// A crate that the call names, as it is now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Named {
-    pub(crate) name: Vec<u8>,
-    pub(crate) path: PathBuf,
-    pub(crate) digest: Digest,
-}
-
 /// All crates that go into a compile.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Crates {
-    pub(crate) named: Vec<Named>,
+    /// Names of those that the call names, without the options before them.
+    pub(crate) named: HashSet<Vec<u8>>,
     /// Those behind them, each by its stem, with the file by which it counts.
     pub(crate) behind: Vec<(String, Digest)>,
     /// Where all of their files lie.
@@ -76,6 +69,7 @@ impl Lineage {
     /// All crates that go into the compile that `looking` is about. May run the compiler: for threads that may block.
     pub(crate) fn crates(&self, looking: &Looking<'_>) -> Result<Crates, Refusal> {
         let mut crates = Crates::default();
+        let mut named = BTreeSet::new();
         let cwd = &looking.call.cwd;
         for one in &looking.request.externs {
             let Some(spelled) = &one.path else { continue };
@@ -84,13 +78,12 @@ impl Lineage {
             let (stem, suffix) = split(&path).ok_or_else(|| about(Reason::ExternUnknown, spelled))?;
             crates.runs_code |= suffix == b"so";
             let behind = self.behind(looking, &path, suffix, digest)?;
+            named.insert(stem.clone());
             crates.stems.insert(stem);
             crates.stems.extend(behind.iter().cloned());
-            crates.files.push(path.clone());
-            crates.named.push(Named { name: one.name.clone(), path, digest });
+            crates.files.push(path);
+            crates.named.extend(one.name.rsplit(|byte| *byte == b':').next().map(<[u8]>::to_vec));
         }
-        let named: BTreeSet<String> =
-            crates.named.iter().filter_map(|one| Some(split(&one.path)?.0)).collect();
         for stem in crates.stems.difference(&named) {
             let found = file(looking.fingerprints, cwd, looking.request, stem)?;
             let Some(path) = found else {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use larder_proto::v1::Publish;
 use larder_service::{Digest, Reason};
-use larder_store::{ActionResult, OutputBlob, StoreError};
+use larder_store::{OutputBlob, StoreError};
 use memchr::memmem;
 
 use super::args::{CrateType, Emit};
@@ -20,6 +20,7 @@ use crate::manifest::{Entry, Fact, Input};
 use crate::once::Once;
 use crate::paths;
 use crate::places::{Asked, Places};
+use crate::portable;
 use crate::publish::{EXECUTABLE_MODE, MODE, Stored, Written, read_written};
 use crate::record::{Draft, bare};
 use crate::state::Core;
@@ -109,6 +110,8 @@ impl Core {
         let stored_list = work
             .outputs
             .taken_out_of_list(&list, &names)
+            // A longer one would not travel in a reply.
+            .filter(|list| list.len() as u64 <= portable::list::MAX_BYTES)
             .ok_or_else(|| about(Reason::DependenciesUnreadable, &list_place))?;
         let mut shows = Shows::new(work);
         shows.look(&notes);
@@ -138,24 +141,11 @@ impl Core {
             entry.facts.push(work.fact(facts::SHOWN, &self.fingerprints)?);
         }
         entry.action = key::action(&work.base, &entry);
-        let bytes = stored.iter().map(|output| output.digest.size).sum();
         let about_it = self.store.put_bytes(&list::described(work)).map_err(failed)?;
         stored.push(OutputBlob { name: list::NAME.to_owned(), digest: about_it, mode: 0 });
-        let result = ActionResult {
-            outputs: stored,
-            stdout: publish.stdout,
-            stderr: notes,
-            exit_code: 0,
-            tool_us: publish.tool_us,
-            created_unix_ms: self.context.clock.unix_ms(),
-        };
-        let action = entry.action;
-        self.put_entry(&work.base, entry, &action, &result)?;
+        let stored = self.store_result(Publish { stderr: notes, ..publish }, &work.base, entry, stored)?;
         self.seen.remember(work.seen, work.source);
-        if let Err(error) = self.store.evict_if_needed() {
-            tracing::warn!(%error, "failed to make room in the store");
-        }
-        Ok(Stored { action, bytes })
+        Ok(stored)
     }
 
     /// The input set, its action key still open.
@@ -281,8 +271,7 @@ impl Core {
             entry.facts.push(fact);
         }
         entry.facts.extend(crates.behind.iter().map(|(stem, digest)| facts::of_crate(stem, *digest)));
-        let named: HashSet<&[u8]> = crates.named.iter().map(|one| bare_name(&one.name)).collect();
-        for name in asks.crates.iter().filter(|name| !named.contains(name.as_slice())) {
+        for name in asks.crates.difference(&crates.named) {
             // Many stand under a condition that does not hold; else they come with the compiler.
             if work.finds_crate(name) {
                 return Err(about(Reason::ExternUnknown, name));
@@ -377,11 +366,6 @@ impl Libraries {
         self.crates.extend(text.crates.iter().cloned());
         self.computed |= text.computed_library;
     }
-}
-
-/// The crate's name without the options before it.
-fn bare_name(name: &[u8]) -> &[u8] {
-    name.rsplit(|byte| *byte == b':').next().unwrap_or(name)
 }
 
 /// Static libraries that are known before the sources are: those that options name, and all in folders that have few.

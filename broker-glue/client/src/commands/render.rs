@@ -69,7 +69,11 @@ pub(super) fn stats(stats: &Stats) -> String {
         let _ = writeln!(
             text,
             "{:>6} {:<12} {} {}: {}{about}",
-            record.id, record.outcome, record.tool, record.source, record.reason
+            record.id,
+            record.outcome,
+            record.tool,
+            what(record),
+            record.reason
         );
     }
     text
@@ -102,6 +106,11 @@ pub(super) fn record(record: &Record, sentence: &str) -> String {
     text
 }
 
+/// What was built: a crate where the tool says so, else the source.
+fn what(record: &Record) -> &str {
+    if record.unit.is_empty() { &record.source } else { &record.unit }
+}
+
 /// What of a build was no hit, one line each; `sentence` says a record's reason in words.
 pub(super) fn missed<'a>(
     missed: &[&'a Record],
@@ -110,7 +119,7 @@ pub(super) fn missed<'a>(
 ) -> String {
     let mut text = format!("{hits} hits, {} other calls in the last build\n", missed.len());
     for record in missed {
-        let what = if record.unit.is_empty() { &record.source } else { &record.unit };
+        let what = what(record);
         let about = if record.detail.is_empty() { String::new() } else { format!(": {}", record.detail) };
         let _ = writeln!(text, "{:<12} {what}: {}{about}", record.outcome, sentence(record));
     }
@@ -129,7 +138,7 @@ pub(super) fn session(report: &SessionReport) -> String {
     for record in &report.slowest {
         let about = if record.detail.is_empty() { String::new() } else { format!(" ({})", record.detail) };
         let time = duration(record.tool_us);
-        let _ = writeln!(text, "{time:>9}  {} {}: {}{about}", record.tool, record.source, record.reason);
+        let _ = writeln!(text, "{time:>9}  {} {}: {}{about}", record.tool, what(record), record.reason);
     }
     if report.ended_by == "owner" {
         text.push_str("it ended with the process that it was started for\n");

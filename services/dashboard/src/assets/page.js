@@ -113,7 +113,7 @@ function recordRow(record, sentences) {
     element("td", new Date(record.at_unix_ms).toLocaleTimeString("en-GB"), "time"),
     element("td", record.outcome, `outcome ${record.outcome}`),
     element("td", record.tool),
-    element("td", record.source),
+    element("td", record.unit || record.source),
     why,
     element("td", micros(record.overhead_us), "number"),
     element("td", record.tool_us ? micros(record.tool_us) : "–", "number"),

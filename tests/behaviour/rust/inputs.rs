@@ -184,3 +184,40 @@ fn a_static_library_counts_by_content_and_by_which_is_found_first() {
         again("direct_hit");
     }
 }
+
+#[test]
+fn another_toolchain_under_the_same_path_is_another_compiler() {
+    let rust = Rust::new();
+    let own = std::path::Path::new(&rust.rustc).ancestors().nth(2).expect("a toolchain").to_owned();
+    let other = rust.sandbox.root().join("other");
+    // Hard links where that is possible, else copies.
+    let linked = rust.sandbox.command("cp").arg("-al").arg(&own).arg(&other).output().expect("cp starts");
+    if !linked.status.success() {
+        let _ = std::fs::remove_dir_all(&other);
+        let copied = rust.sandbox.command("cp").arg("-R").arg(&own).arg(&other).status();
+        assert!(copied.expect("cp starts").success());
+    }
+    let rustlib = std::fs::read_dir(other.join("lib/rustlib")).expect("a toolchain").flatten();
+    let target = rustlib.map(|entry| entry.path().join("lib")).find(|path| path.is_dir()).expect("a target");
+    std::fs::write(target.join("libextra-1.rlib"), "").expect("our own folder");
+    let path = rust.sandbox.root().join("toolchain");
+    rust.write("lib.rs", "pub fn f() {}\n");
+    let rust = Rust { rustc: path.join("bin/rustc").display().to_string(), ..rust };
+    let lead_to = |toolchain: &std::path::Path| {
+        let _ = std::fs::remove_file(&path);
+        std::os::unix::fs::symlink(toolchain, &path).expect("our own folder");
+        rust.sandbox.settle();
+    };
+    // Cargo's own would have both toolchains load one library.
+    let env = [("LD_LIBRARY_PATH", "")];
+    let lib = |reason| rust.compile_with(&env, "lib", "lib.rs", LIBRARY, &[], reason);
+    lead_to(&own);
+    lib("first_seen");
+    lib("direct_hit");
+    lead_to(&other);
+    lib("first_seen");
+    assert_eq!(rust.sandbox.stats()["records"][0]["detail"], "another compiler");
+    lib("direct_hit");
+    lead_to(&own);
+    lib("direct_hit");
+}

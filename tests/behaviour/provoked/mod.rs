@@ -7,6 +7,7 @@ mod comments;
 mod compiler;
 mod corners;
 mod crowd;
+mod embed;
 mod environment;
 mod failures;
 mod headers;

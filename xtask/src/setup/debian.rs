@@ -27,10 +27,12 @@ const LIBFUZZER: &str = "libFuzzer";
 /// The browser and what drives it.
 pub(crate) const BROWSER: [&str; 2] = ["chromium", "chromedriver"];
 
-const ROWS: [Row; 11] = [
+const ROWS: [Row; 12] = [
     row("gcc", &["gcc", "libc6-dev"]),
     row("make", &["make"]),
     row("clang", &["clang"]),
+    // The first that knows `#embed`.
+    row("clang-19", &["clang-19"]),
     row("ld.lld", &["lld"]),
     row("mold", &["mold"]),
     row("cmake", &["cmake"]),

@@ -116,6 +116,7 @@ pub(super) const ROWS: &[Row] = &[
     row("-iquote", Either, Folder),
     row("-isystem", Either, Folder),
     row("-idirafter", Either, Folder),
+    row("--embed-dir=", Joined, Folder),
     row("-include", Either, Forced),
     row("-imacros", Either, Forced),
     row("-include-pch", Separate, Use::Refuse(Reason::PrecompiledHeader)),

@@ -12,6 +12,7 @@ use larder_service::Digest;
 pub(crate) use self::form::without_comments;
 
 use crate::args::{Family, Invocation};
+use crate::directives;
 
 /// What a compiler goes by in a text.
 #[derive(Clone, Copy, Debug)]
@@ -25,17 +26,7 @@ pub(crate) struct Code {
 /// Reads `text` as a compiler would.
 pub(crate) fn read(text: &[u8]) -> Code {
     let digest = without_comments(text).map(|code| Digest::of(&code));
-    Code { digest, embeds: memchr::memmem::find(text, b"embed").is_some() && has_embed(text) }
-}
-
-/// Whether some line may be the directive, however it is spelled.
-fn has_embed(text: &[u8]) -> bool {
-    let hash = |byte: &u8| *byte == b'#' || *byte == b'%' || *byte == b'?';
-    memchr::memmem::find_iter(text, b"embed").any(|at| {
-        let line = text[..at].rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-        // Comments and lines put together could stand between.
-        line.iter().any(hash) || line.trim_ascii().is_empty() || line.ends_with(b"*/")
-    })
+    Code { digest, embeds: directives::has_word(text, b"embed") }
 }
 
 /// Whether comments and ends of lines are nothing to the call of `invocation`.

@@ -18,6 +18,17 @@ pub(super) fn readings(text: &[u8]) -> Vec<Cow<'_, [u8]>> {
     readings
 }
 
+/// Whether `word` stands in `text` by itself, however its lines are put together.
+pub(crate) fn has_word(text: &[u8], word: &[u8]) -> bool {
+    readings(text).iter().any(|text| {
+        memchr::memmem::find_iter(text, word).any(|at| {
+            let before = text[..at].last().is_some_and(|byte| is_word(*byte));
+            let after = text.get(at + word.len()).is_some_and(|byte| is_word(*byte));
+            !before && !after
+        })
+    })
+}
+
 fn has(text: &[u8], word: &[u8]) -> bool {
     text.windows(word.len()).any(|window| window == word)
 }

@@ -14,6 +14,7 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 
+pub(crate) use logical::has_word;
 use logical::{Call, Cursor, is_blank, is_word};
 use text::Text;
 

@@ -76,6 +76,11 @@ impl Reader<'_> {
             let input = Input { path: spelled, digest: fingerprint.digest, code: None };
             files.push(ReadFile { input, path, asks });
         }
+        if files.iter().any(|file| file.asks.wraps_words)
+            && let Some(file) = files.iter().find(|file| file.asks.middle_of_time)
+        {
+            return Err(about(Reason::TimeMacro, &file.input.path));
+        }
         self.follow_other_names(&mut files)?;
         Ok(files)
     }

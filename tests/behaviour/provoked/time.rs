@@ -17,7 +17,9 @@ fn a_time_in_the_text_is_never_kept(bench: &Bench) {
 /// What the compiler says of a time may change between two runs, and its length does not.
 fn times_in_texts(bench: &Bench) {
     bench.write("time.h", "static const unsigned length = sizeof(__TIME__);\n");
-    bench.write("paste.h", "#define JOIN(a, b) a ## b\n#define DIRECTLY __DA ## TE__\n");
+    bench.write("paste.h", "#define JOIN(a, b) a ## b\n");
+    bench.write("wrap.h", "#define WRAP(a) __ ## a ## __\n");
+    bench.write("direct.h", "#define DIRECTLY __DA ## TE__\n");
     let length = |time: &str| format!("unsigned length(void) {{ return sizeof({time}); }}\n");
     let pasted = |time: &str| format!("#include \"paste.h\"\n{}", length(time));
     for (text, options) in [
@@ -27,6 +29,8 @@ fn times_in_texts(bench: &Bench) {
         (length("__TI\\\nME__"), &[]),
         ("#include \"time.h\"\nunsigned f(void) { return length; }\n".to_owned(), &[]),
         (pasted("JOIN(__DA, TE__)"), &[]),
+        (format!("#include \"wrap.h\"\n{}", length("WRAP(DATE)")), &[]),
+        (format!("#include \"direct.h\"\n{}", length("DIRECTLY")), &[]),
         (length("WHEN"), &["-DWHEN=__DATE__"]),
         (length("WHEN"), &["-D", "WHEN=__TIMESTAMP__"]),
         (length("JOIN(__, DATE__)"), &["-DJOIN(a,b)=a##b"]),

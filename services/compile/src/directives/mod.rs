@@ -2,7 +2,7 @@
 //!
 //! No conditional is evaluated and no macro expanded; comments and strings are read like code. Reporting too much
 //! costs a needless check or leaves a call uncached; missing something would make a wrong hit. Not seen: names
-//! pasted together from three or more pieces, or from pieces that are macros themselves; and directives of assembly
+//! pasted together from more than three pieces, or from pieces that are macros themselves; and directives of assembly
 //! that are put together in other ways than [`assembly`] knows.
 
 mod assembly;
@@ -39,6 +39,10 @@ pub struct Directives {
     pub test_names: Vec<Vec<u8>>,
     /// `__DATE__`, `__TIME__` or `__TIMESTAMP__` occurs.
     pub time_macro: bool,
+    /// `__ ## word ## __` occurs: what a macro makes a time macro's name of, when it is given the middle.
+    pub wraps_words: bool,
+    /// The middle of a time macro's name occurs as what a macro is given.
+    pub middle_of_time: bool,
     /// `#pragma once` occurs.
     pub once: bool,
     /// `#import` occurs: what it names is read once, too.
@@ -259,6 +263,15 @@ fn word(whole: &mut Text<'_>, start: usize, end: usize, found: &mut Found) {
         b"dependency" if text[..start].trim_ascii_end().ends_with(b"GCC") => {
             found.told.computed_test = true;
         }
+        _ if trimmed(word).is_empty() => {
+            found.told.time_macro |= is_time_macro(text, start, end);
+            found.told.wraps_words |= begins_a_wrap(&text[end..]);
+        }
+        _ if is_middle_of_time(word) => {
+            found.told.time_macro |=
+                is_time_macro(text, start, end) || is_between_underscores(text, start, end);
+            found.told.middle_of_time |= is_given(text, start, end);
+        }
         _ if word.starts_with(b"__") || word.ends_with(b"__") => {
             found.told.time_macro |= is_time_macro(text, start, end);
         }
@@ -277,6 +290,46 @@ fn is_time_macro(text: &[u8], start: usize, end: usize) -> bool {
                     || word.ends_with(b"__") && name.ends_with(word)
             })
             && is_pasted(text, start, end)
+}
+
+/// `word` without its first and last underscores.
+fn trimmed(mut word: &[u8]) -> &[u8] {
+    while let [b'_', rest @ ..] | [rest @ .., b'_'] = word {
+        word = rest;
+    }
+    word
+}
+
+/// Whether `word` is a time macro's name but for some of the underscores.
+fn is_middle_of_time(word: &[u8]) -> bool {
+    TIME_MACROS.iter().any(|name| trimmed(name) == trimmed(word))
+}
+
+/// Whether the word at `start..end` has underscores beside it that may be pasted to it: `__ ## TIME ## __`, or
+/// `CAT(__, TIME, __)`.
+fn is_between_underscores(text: &[u8], start: usize, end: usize) -> bool {
+    let (before, after) = (text[..start].trim_ascii_end(), text[end..].trim_ascii_start());
+    let before = before.strip_suffix(b"##").or_else(|| before.strip_suffix(b","));
+    let after = after.strip_prefix(b"##").or_else(|| after.strip_prefix(b","));
+    let last = before.is_some_and(|before| before.trim_ascii_end().ends_with(b"_"));
+    let first = after.is_some_and(|after| after.trim_ascii_start().starts_with(b"_"));
+    last && first
+}
+
+/// Whether `text`, which follows underscores, goes on as `## word ## __`.
+fn begins_a_wrap(text: &[u8]) -> bool {
+    fn pasted(text: &[u8]) -> Option<&[u8]> {
+        text.trim_ascii_start().strip_prefix(b"##").map(<[u8]>::trim_ascii_start)
+    }
+    pasted(text).is_some_and(|text| {
+        let length = text.iter().take_while(|byte| is_word(**byte)).count();
+        length > 0 && pasted(&text[length..]).is_some_and(|text| text.starts_with(b"_"))
+    })
+}
+
+/// Whether the word at `start..end` is the first or the last of what a macro may be given.
+fn is_given(text: &[u8], start: usize, end: usize) -> bool {
+    text[..start].trim_ascii_end().ends_with(b"(") || text[end..].trim_ascii_start().starts_with(b")")
 }
 
 /// Whether the word at `start..end`, which could be the end of a test's name, may become one where words are pasted

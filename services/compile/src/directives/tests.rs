@@ -107,7 +107,7 @@ fn another_name_of_the_test_is_known_and_looked_for() {
 }
 
 #[test]
-fn time_macros_are_found_also_in_two_pieces() {
+fn time_macros_are_found_also_in_pieces() {
     for text in [
         "char *s = __DATE__;",
         "f(__TIME__)",
@@ -115,6 +115,10 @@ fn time_macros_are_found_also_in_two_pieces() {
         "CAT(__TI, ME__)",
         "CAT(_, _DATE__)",
         "__TIME ## __",
+        "__ ## DATE ## __",
+        "CAT(__, TIME, __)",
+        "CAT(_, _TIMESTAMP_ ,_)",
+        "__DATE__",
     ] {
         assert!(scan(text.as_bytes()).time_macro, "{text:?}");
     }
@@ -125,8 +129,27 @@ fn time_macros_are_found_also_in_two_pieces() {
         "MY__TIME__X",
         "CAT(__, X)",
         "/* Defines __TIME*_T_TYPE macros. */",
+        "f(DATE, TIME)",
+        "enum { DATE, TIME, _ };",
+        "CAT(__, FILE, __)",
     ] {
         assert!(!scan(text.as_bytes()).time_macro, "{text:?}");
+    }
+}
+
+#[test]
+fn a_time_macro_may_be_made_of_its_middle_elsewhere() {
+    for text in ["#define WRAP(x) __ ## x ## __\n", "__##word##__"] {
+        assert!(scan(text.as_bytes()).wraps_words, "{text:?}");
+    }
+    for text in ["__ ## x", "x ## __", "__ ## x ## y", "__ # x # __", "a_ ## x ## __"] {
+        assert!(!scan(text.as_bytes()).wraps_words, "{text:?}");
+    }
+    for text in ["WRAP(TIME)", "WRAP( DATE , 1)", "F(1, TIMESTAMP)"] {
+        assert!(scan(text.as_bytes()).middle_of_time, "{text:?}");
+    }
+    for text in ["enum { DATE, TIME };", "TIME = 1;", "WRAP(TIMES)"] {
+        assert!(!scan(text.as_bytes()).middle_of_time, "{text:?}");
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{alive, processes_of, wait_until};
 
 /// Variables of the caller's environment that must not reach a test.
-const FOREIGN: [&str; 15] = [
+const FOREIGN: [&str; 16] = [
     "CC",
     "CFLAGS",
     "CPATH",
@@ -25,6 +25,7 @@ const FOREIGN: [&str; 15] = [
     "RUNNING_PROCESS_DISABLE",
     "RUNNING_PROCESS_MANIFEST_DIR",
     "RUNNING_PROCESS_SERVICE_DEF_DIR",
+    "RUSTUP_TOOLCHAIN",
     "SOURCE_DATE_EPOCH",
 ];
 

@@ -271,7 +271,7 @@ impl Core {
                 Ok(found.or_else(|| self.earlier.never_linked(linking)))
             }
             Work::Rust(work) => {
-                let folders = work.native_folders();
+                let folders = work.folders();
                 let holds = |fact: &Fact| work.holds(fact, &self.fingerprints);
                 let own = Own { cwd: &work.call.cwd, marks: Some(&folders), holds: &holds };
                 let found = self.find_by_manifest(&work.base, own, false, connection)?;

@@ -198,8 +198,10 @@ impl Compile {
                 call: core.list_file(lease).with_extension("link"),
                 read: core.list_file(lease),
             });
-            if let Some(lists) = &lists {
-                run.args = work.call.args.iter().cloned().chain(lists.arguments()).collect();
+            let mapped = work.tree.as_ref().and_then(rust::Tree::added);
+            if lists.is_some() || mapped.is_some() {
+                let listed = lists.iter().flat_map(rust::Lists::arguments);
+                run.args = work.call.args.iter().cloned().chain(mapped).chain(listed).collect();
             }
             let work = Planned::Rust(Box::new(rust::Compiling { work: *work, lists, before }));
             Plan { lease, work, draft, why: (why.reason, why.detail.clone()) }

@@ -185,9 +185,8 @@ fn a_static_library_counts_by_content_and_by_which_is_found_first() {
     }
 }
 
-#[test]
-fn another_toolchain_under_the_same_path_is_another_compiler() {
-    let rust = Rust::new();
+/// The toolchain that runs these tests, and one with another library.
+fn toolchains(rust: &Rust) -> [std::path::PathBuf; 2] {
     let own = std::path::Path::new(&rust.rustc).ancestors().nth(2).expect("a toolchain").to_owned();
     let other = rust.sandbox.root().join("other");
     // Hard links where that is possible, else copies.
@@ -200,6 +199,13 @@ fn another_toolchain_under_the_same_path_is_another_compiler() {
     let rustlib = std::fs::read_dir(other.join("lib/rustlib")).expect("a toolchain").flatten();
     let target = rustlib.map(|entry| entry.path().join("lib")).find(|path| path.is_dir()).expect("a target");
     std::fs::write(target.join("libextra-1.rlib"), "").expect("our own folder");
+    [own, other]
+}
+
+#[test]
+fn another_toolchain_under_the_same_path_is_another_compiler() {
+    let rust = Rust::new();
+    let [own, other] = toolchains(&rust);
     let path = rust.sandbox.root().join("toolchain");
     rust.write("lib.rs", "pub fn f() {}\n");
     let rust = Rust { rustc: path.join("bin/rustc").display().to_string(), ..rust };
@@ -220,4 +226,69 @@ fn another_toolchain_under_the_same_path_is_another_compiler() {
     lib("direct_hit");
     lead_to(&own);
     lib("direct_hit");
+}
+
+/// What Rustup's proxies do, for machines that have none.
+const PROXY: &str = r#"#!/bin/sh
+if [ -n "$RUSTUP_TOOLCHAIN" ]; then
+    name=$RUSTUP_TOOLCHAIN
+elif [ -f rust-toolchain ]; then
+    name=$(cat rust-toolchain)
+else
+    name=$(sed -n 's/^default_toolchain = "\(.*\)"$/\1/p' "$RUSTUP_HOME/settings.toml")
+fi
+exec "$RUSTUP_HOME/toolchains/$name/bin/${0##*/}" "$@"
+"#;
+
+#[test]
+fn the_compiler_behind_a_proxy_is_the_one_that_is_chosen() {
+    let rust = Rust::new();
+    let toolchains = toolchains(&rust);
+    let (bin, home) = (rust.sandbox.root().join("bin"), rust.sandbox.root().join("rustup"));
+    std::fs::create_dir_all(home.join("toolchains")).expect("our own folder");
+    std::fs::create_dir(&bin).expect("our own folder");
+    for (name, toolchain) in ["own", "other"].iter().zip(&toolchains) {
+        std::os::unix::fs::symlink(toolchain, home.join("toolchains").join(name)).expect("our own folder");
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    match std::env::split_paths(&path).map(|folder| folder.join("rustup")).find(|path| path.is_file()) {
+        Some(rustup) => std::os::unix::fs::symlink(rustup, bin.join("rustup")).expect("our own folder"),
+        None => {
+            std::fs::write(bin.join("rustup"), PROXY).expect("our own folder");
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(bin.join("rustup"), mode).expect("our own file");
+        }
+    }
+    std::os::unix::fs::symlink("rustup", bin.join("rustc")).expect("our own folder");
+    let rust = Rust { rustc: bin.join("rustc").display().to_string(), ..rust };
+    let choose = |name: &str| {
+        let text = format!("version = \"12\"\ndefault_toolchain = \"{name}\"\n");
+        std::fs::write(home.join("settings.toml"), text).expect("our own file");
+        rust.sandbox.settle();
+    };
+    choose("own");
+    rust.write("lib.rs", "pub fn f() {}\n");
+    let home = home.display().to_string();
+    let lib = |chosen: &str, reason| {
+        let env = [("LD_LIBRARY_PATH", ""), ("RUSTUP_HOME", &home), ("RUSTUP_TOOLCHAIN", chosen)];
+        // Rustup takes an empty variable for a name.
+        let env = if chosen.is_empty() { &env[..2] } else { &env };
+        rust.compile_with(env, "lib", "lib.rs", LIBRARY, &[], reason);
+    };
+    lib("own", "first_seen");
+    lib("own", "direct_hit");
+    lib("other", "first_seen");
+    lib("other", "direct_hit");
+    lib("", "direct_hit");
+    choose("other");
+    rust.write("lib.rs", "pub fn g() {}\n");
+    lib("", "input_changed");
+    lib("other", "direct_hit");
+    lib("own", "input_changed");
+    rust.write("rust-toolchain", "own");
+    lib("", "direct_hit");
+    rust.write("lib.rs", "pub fn h() {}\n");
+    lib("", "input_changed");
+    lib("own", "direct_hit");
+    lib("other", "input_changed");
 }

@@ -94,3 +94,46 @@ fn what_changes_in_the_package_while_a_macro_runs_is_not_kept() {
         );
     }
 }
+
+#[test]
+fn what_a_build_script_made_counts_for_macros_and_its_place_only_where_it_shows() {
+    let rust = Rust::new();
+    rust.write(
+        "mac.rs",
+        r#"
+use proc_macro::TokenStream;
+#[proc_macro]
+pub fn content(_: TokenStream) -> TokenStream {
+    let folder = std::env::var("OUT_DIR").unwrap();
+    format!("{:?}", std::fs::read_to_string(folder + "/deep/value").unwrap()).parse().unwrap()
+}
+#[proc_macro]
+pub fn place(_: TokenStream) -> TokenStream { format!("{:?}", std::env::var("OUT_DIR").unwrap()).parse().unwrap() }
+"#,
+    );
+    rust.compile("mac", "mac.rs", MACRO, &[], "first_seen");
+    let compile = |place: &str, reason| {
+        let folder = rust.sandbox.work().join(place).display().to_string();
+        let more = ["-L", "dependency=o", "--extern", "mac=o/libmac.so"];
+        rust.compile_with(&[("OUT_DIR", &folder)], "p", "p.rs", LIBRARY, &more, reason);
+    };
+    rust.write("p.rs", "pub const V: &str = mac::content!();\n");
+    for place in ["one/out", "another/out"] {
+        rust.write(&format!("{place}/deep/value"), "1");
+    }
+    compile("one/out", "first_seen");
+    compile("another/out", "direct_hit");
+    rust.write("another/out/deep/value", "2");
+    compile("another/out", "input_changed");
+    compile("another/out", "direct_hit");
+    // Not even what looks like a package of its own is left out.
+    rust.write("another/out/deep/Cargo.toml", "");
+    compile("another/out", "input_changed");
+    compile("one/out", "direct_hit");
+    rust.write("p.rs", "pub const V: &str = mac::place!();\n");
+    compile("one/out", "input_changed");
+    rust.remove("another/out/deep/Cargo.toml");
+    rust.write("another/out/deep/value", "1");
+    compile("another/out", "variable_changed");
+    compile("one/out", "direct_hit");
+}

@@ -7,6 +7,7 @@ mod macros;
 mod outputs;
 mod program;
 mod reasons;
+mod trees;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

@@ -23,6 +23,10 @@ const VERBATIM: &[u8] = b"=file ";
 const SEARCHED: &[u8] = b"=search for crate ";
 /// Where the outputs go, as it is spelled.
 pub(super) const OUT_DIR: &[u8] = b"=output folder";
+/// The root of the working tree, where it is mapped.
+pub(super) const ROOT: &[u8] = b"=root";
+/// The working folder, where it is not in the key.
+pub(super) const CWD: &[u8] = b"=working folder";
 /// Folders that are searched, as they are spelled.
 pub(super) const FOLDERS: &[u8] = b"=search folders";
 /// The form of messages.
@@ -33,8 +37,9 @@ impl Crate {
     pub(crate) fn holds(&self, fact: &Fact, fingerprints: &Fingerprints) -> Result<(), Refusal> {
         let reason = if fact.name.starts_with(b"=") { Reason::InputChanged } else { Reason::VariableChanged };
         let reason = match fact.name.as_slice() {
-            OUT_DIR | FOLDERS | SHOWN => Reason::SurroundingsChanged,
+            OUT_DIR | FOLDERS | SHOWN | ROOT | CWD => Reason::SurroundingsChanged,
             surroundings::NAMES => Reason::VariableChanged,
+            name if name.starts_with(surroundings::BELOW_ROOT) => Reason::VariableChanged,
             _ => reason,
         };
         match self.now(&fact.name, fingerprints) {
@@ -57,12 +62,18 @@ impl Crate {
         if let Some(name) = name.strip_prefix(SEARCHED) {
             return Ok(self.finds_crate(name).then(|| Digest::of(b"")));
         }
+        if let Some(name) = name.strip_prefix(surroundings::BELOW_ROOT) {
+            return Ok(surroundings::below_root(&self.call, self.tree.as_ref(), name));
+        }
         Ok(match name {
             OUT_DIR => Some(Digest::of(&self.request.out_dir)),
+            ROOT => self.tree.as_ref().map(|tree| Digest::of(tree.root.bytes())),
+            CWD => Some(surroundings::folder(&self.call)),
             FOLDERS => Some(list(&self.request)),
             SHOWN => Some(self.shown()),
             surroundings::NAMES => Some(surroundings::names(&self.call)),
             surroundings::PACKAGE => surroundings::package(&self.call, fingerprints)?,
+            surroundings::GENERATED => surroundings::generated(&self.call, fingerprints)?,
             _ => str::from_utf8(name).ok().and_then(|name| self.call.whole_env.get(name)).map(Digest::of),
         })
     }

@@ -15,8 +15,10 @@ mod options;
 pub(crate) mod outputs;
 mod prepare;
 mod publish;
+mod shows;
 mod surroundings;
 pub mod text;
+mod tree;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use self::lineage::Lineage;
 use self::linking::Ways;
 pub(crate) use self::linking::{CrateLinker, Lists};
 use self::outputs::Outputs;
+pub(crate) use self::tree::Tree;
 use crate::args::Refusal;
 use crate::arguments::Arguments;
 use crate::call::Call;
@@ -35,6 +38,7 @@ use crate::identity::Rustc;
 use crate::manifest::Fact;
 use crate::manifest::validate::Marked;
 use crate::paths;
+use crate::portable::Root;
 use crate::texts::Texts;
 
 /// A crate that can be cached, and what its key is made of.
@@ -49,6 +53,8 @@ pub(crate) struct Crate {
     pub(crate) source: Digest,
     /// The crates that the call names, by name and content.
     pub(crate) externs: Arc<Vec<(Vec<u8>, Digest)>>,
+    /// The root of the working tree, where the compiler maps it.
+    pub(crate) tree: Option<Tree>,
     /// Where a linker runs, the one that does.
     pub(crate) linker: Option<CrateLinker>,
     pub(crate) base: Key,
@@ -84,7 +90,12 @@ impl Crate {
     pub(crate) fn native_folders(&self) -> Folders {
         let native = |kind: &FolderKind| matches!(kind, FolderKind::Native | FolderKind::All);
         let folders = self.request.folders.iter().filter(|(kind, _)| native(kind));
-        Folders(folders.map(|(_, folder)| folder.clone()).collect())
+        Folders { listed: folders.map(|(_, folder)| folder.clone()).collect(), root: None }
+    }
+
+    /// The folders that stand for others in the paths of this call's entries.
+    pub(crate) fn folders(&self) -> Folders {
+        Folders { root: self.tree.as_ref().map(|tree| tree.root.clone()), ..self.native_folders() }
     }
 
     /// Files that the call names, and what its build script made.
@@ -116,39 +127,52 @@ fn add_generated(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Folders that each call names in its own way: stored paths have a mark and a number in their place.
+/// Folders that each call names in its own way: stored paths have a mark and a number in their place, or the mark alone
+/// in that of the root.
 #[derive(Clone, Debug)]
-pub(crate) struct Folders(Vec<Vec<u8>>);
+pub(crate) struct Folders {
+    listed: Vec<Vec<u8>>,
+    root: Option<Root>,
+}
 
 /// Stands before the number of a folder; no path has it.
 const MARK: u8 = 0;
 
 impl Folders {
-    /// `spelled` with mark and number, where it lies in one of the folders.
+    /// `spelled` with the mark, where it lies in one of the folders.
     pub(crate) fn taken_out(&self, spelled: &[u8]) -> Vec<u8> {
         let inside = |folder: &Vec<u8>| {
             let rest = spelled.strip_prefix(folder.as_slice())?;
             (rest.is_empty() || rest.starts_with(b"/")).then(|| rest.to_vec())
         };
-        let found = self.0.iter().enumerate().find_map(|(at, folder)| Some((at, inside(folder)?)));
+        let found = self.listed.iter().enumerate().find_map(|(at, folder)| Some((at, inside(folder)?)));
         match found {
             Some((at, rest)) => [&[MARK], at.to_string().as_bytes(), &rest].concat(),
-            None => spelled.to_vec(),
+            None => self.root.as_ref().map_or_else(|| spelled.to_vec(), |root| root.taken_out(spelled)),
         }
     }
 
     /// The folders as they are spelled.
     pub(crate) fn spelled(&self) -> &[Vec<u8>] {
-        &self.0
+        &self.listed
     }
 }
 
 impl Marked for Folders {
     fn put_in(&self, stored: &[u8]) -> Option<Vec<u8>> {
-        let Some(rest) = stored.strip_prefix(&[MARK]) else { return Some(stored.to_vec()) };
-        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = match stored.split_first() {
+            Some((&MARK, rest)) => rest.iter().take_while(|byte| byte.is_ascii_digit()).count(),
+            _ => 0,
+        };
+        if digits == 0 {
+            return match &self.root {
+                Some(root) => root.put_in(stored),
+                None => (stored.first() != Some(&MARK)).then(|| stored.to_vec()),
+            };
+        }
+        let rest = &stored[1..];
         let at: usize = str::from_utf8(&rest[..digits]).ok()?.parse().ok()?;
-        Some([self.0.get(at)?.as_slice(), &rest[digits..]].concat())
+        Some([self.listed.get(at)?.as_slice(), &rest[digits..]].concat())
     }
 }
 
@@ -158,14 +182,25 @@ mod tests {
 
     #[test]
     fn a_path_in_a_folder_of_one_call_is_the_same_path_in_that_of_another() {
-        let one = Folders(vec![b"/a".into(), b"/t/out".into()]);
-        let other = Folders(vec![b"/a".into(), b"/v/out".into()]);
-        for (path, there) in
-            [("/t/out/libz.a", "/v/out/libz.a"), ("/t/out", "/v/out"), ("/t/outer/x", "/t/outer/x")]
-        {
+        let folders = |listed: &[&str], root: Option<&str>| Folders {
+            listed: listed.iter().map(|folder| folder.as_bytes().to_vec()).collect(),
+            root: root.and_then(|root| Root::of(root.as_bytes(), Path::new(root))),
+        };
+        let one = folders(&["/a", "/t/out"], Some("/t"));
+        let other = folders(&["/a", "/v/out"], Some("/u"));
+        for (path, there) in [
+            ("/t/out/libz.a", "/v/out/libz.a"),
+            ("/t/out", "/v/out"),
+            ("/t/outer/x", "/u/outer/x"),
+            ("/t", "/u"),
+            ("/w/x", "/w/x"),
+        ] {
             let stored = one.taken_out(path.as_bytes());
             assert_eq!(other.put_in(&stored).as_deref(), Some(there.as_bytes()), "{path}");
         }
-        assert_eq!(Folders(vec![]).put_in(&one.taken_out(b"/a/x")), None);
+        let none = folders(&[], None);
+        assert_eq!(none.put_in(&one.taken_out(b"/a/x")), None);
+        assert_eq!(none.put_in(&one.taken_out(b"/t/x")), None);
+        assert_eq!(other.put_in(b"/u/x"), None, "what was mapped for no root then is now");
     }
 }

@@ -16,6 +16,7 @@ use crate::inputs::about;
 use crate::paths;
 use crate::record::{Draft, bare};
 use crate::rust::outputs::Outputs;
+use crate::rust::tree::Tree;
 use crate::state::Core;
 
 /// Changes whenever what a key means changes, so that no older result is found again.
@@ -70,6 +71,7 @@ impl Core {
             Some(known) => known?,
             None => self.compilers.rustc(call, target)?,
         };
+        let tree = Tree::of(call, &request, rustc.lints);
         let outputs = Outputs::of(&request);
         for name in outputs::expected(&request) {
             let Some(place) = outputs.place(&name) else { continue };
@@ -103,13 +105,17 @@ impl Core {
         for kind in &request.crate_types {
             hasher.field("type", &[*kind as u8]);
         }
-        for arg in &request.key_args {
-            hasher.field("argument", arg);
+        let place = |spelled: &[u8]| {
+            tree.as_ref().map_or_else(|| spelled.to_vec(), |tree| tree.root.taken_out(spelled))
+        };
+        let added = tree.as_ref().and_then(Tree::added);
+        for arg in request.key_args.iter().chain(&added) {
+            hasher.field("argument", &tree.as_ref().map_or_else(|| arg.clone(), |tree| tree.argument(arg)));
         }
         hasher.field("target", request.target.as_deref().unwrap_or_default());
         // Everything that is written names the source, and where it was compiled.
-        hasher.field("cwd", &paths::into_bytes(call.cwd.clone()));
-        hasher.field("source", &request.source);
+        hasher.field("cwd", &place(&paths::into_bytes(call.cwd.clone())));
+        hasher.field("source", &place(&request.source));
         for (at, one) in request.externs.iter().filter(|one| one.path.is_none()).enumerate() {
             hasher.field("comes with it", &[&at.to_le_bytes()[..], &one.name].concat());
         }
@@ -146,6 +152,7 @@ impl Core {
             outputs: Arc::new(outputs),
             source,
             externs: Arc::new(externs),
+            tree,
             linker,
             base,
             seen,

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use larder_proto::v1::Publish;
 use larder_service::{Digest, Reason};
 use larder_store::{OutputBlob, StoreError};
-use memchr::memmem;
 
 use super::args::{CrateType, Emit};
 use super::lineage::{Crates, Looking};
+use super::shows::Shows;
 use super::{Compiling, Crate, dep_info, facts, linking, list, outputs, surroundings};
 use crate::args::Refusal;
 use crate::files;
@@ -30,9 +30,6 @@ const MAX_INPUTS: usize = 20_000;
 
 /// Most archives in a folder of native libraries that are all held to be inputs.
 const FEW_ARCHIVES: usize = 256;
-
-/// Largest output that is searched for the names of folders, bytes; of a larger one it is taken that it has them.
-const MAX_SEARCHED: u64 = 512 << 20;
 
 impl Core {
     /// All crates that go into `work`. May run the compiler: for threads that may block.
@@ -65,6 +62,7 @@ impl Core {
         }
         if crates.runs_code {
             before.push(work.fact(surroundings::PACKAGE, &self.fingerprints)?);
+            before.push(work.fact(surroundings::GENERATED, &self.fingerprints)?);
         }
         Ok(before)
     }
@@ -113,7 +111,7 @@ impl Core {
             // A longer one would not travel in a reply.
             .filter(|list| list.len() as u64 <= portable::list::MAX_BYTES)
             .ok_or_else(|| about(Reason::DependenciesUnreadable, &list_place))?;
-        let mut shows = Shows::new(work);
+        let mut shows = Shows::new(work, crates.runs_code);
         shows.look(&notes);
         shows.look(&publish.stdout);
         shows.look(&stored_list);
@@ -134,8 +132,8 @@ impl Core {
             let mode = if outputs::is_executable(name, request) { EXECUTABLE_MODE } else { MODE };
             stored.push(OutputBlob { name: name.clone(), digest, mode });
         }
-        for name in shows.facts() {
-            entry.facts.push(work.fact(name, &self.fingerprints)?);
+        for name in shows.found() {
+            entry.facts.push(work.fact(&name, &self.fingerprints)?);
         }
         if !outputs::only_notes(&notes) || !publish.stdout.is_empty() {
             entry.facts.push(work.fact(facts::SHOWN, &self.fingerprints)?);
@@ -200,7 +198,7 @@ impl Core {
         entry.absent.add(absent);
         entry.inputs.extend(sources);
         self.add_facts(work, info, crates, asks, started, &mut entry)?;
-        let folders = work.native_folders();
+        let folders = work.folders();
         let paths = entry.inputs.iter_mut().map(|input| &mut input.path);
         let paths = paths.chain(entry.present.iter_mut().map(|present| &mut present.path));
         for path in paths.chain(entry.absent.groups.iter_mut().map(|group| &mut group.folder)) {
@@ -284,7 +282,7 @@ impl Core {
             self.add_libraries(work, asks, started, entry)?;
         }
         if crates.runs_code {
-            entry.facts.extend(surroundings::facts(&work.call, &self.fingerprints)?);
+            entry.facts.extend(surroundings::facts(&work.call, work.tree.as_ref(), &self.fingerprints)?);
         }
         Ok(())
     }
@@ -401,50 +399,6 @@ fn twin(spelled: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     }
     let module = name.strip_suffix(b".rs")?;
     Some((paths::join(folder, module), b"mod.rs".to_vec()))
-}
-
-/// Whether what is stored shows this call's own folders.
-struct Shows {
-    out_dir: Vec<Vec<u8>>,
-    folders: Vec<Vec<u8>>,
-    found_out_dir: bool,
-    found_folders: bool,
-}
-
-impl Shows {
-    fn new(work: &Crate) -> Self {
-        let folder = &work.request.out_dir;
-        // As it would begin the name of a piece of debug information; anything shorter can stand anywhere by chance.
-        let stem = [outputs::stem(&work.request).as_bytes(), b"."].concat();
-        let mut out_dir =
-            vec![paths::join(folder, &stem), paths::join(folder, &[b"lib", stem.as_slice()].concat())];
-        if folder.starts_with(b"/") {
-            out_dir.push(folder.clone());
-        }
-        let others = work.request.folders.iter().map(|(_, folder)| folder.clone());
-        let folders = others.filter(|other| other.starts_with(b"/") && other != folder).collect();
-        Self { out_dir, folders, found_out_dir: false, found_folders: false }
-    }
-
-    fn look(&mut self, bytes: &[u8]) {
-        let has = |names: &[Vec<u8>]| names.iter().any(|name| memmem::find(bytes, name).is_some());
-        self.found_out_dir |= has(&self.out_dir);
-        self.found_folders |= has(&self.folders);
-    }
-
-    fn look_at(&mut self, path: &Path) {
-        let small = path.metadata().is_ok_and(|meta| meta.len() <= MAX_SEARCHED);
-        match small.then(|| std::fs::read(path)) {
-            Some(Ok(bytes)) => self.look(&bytes),
-            _ => (self.found_out_dir, self.found_folders) = (true, true),
-        }
-    }
-
-    fn facts(&self) -> impl Iterator<Item = &'static [u8]> {
-        let out_dir = self.found_out_dir.then_some(facts::OUT_DIR);
-        let folders = self.found_folders.then_some(facts::FOLDERS);
-        out_dir.into_iter().chain(folders)
-    }
 }
 
 #[cfg(test)]

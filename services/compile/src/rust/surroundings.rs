@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use larder_fingerprint::Fingerprints;
 use larder_service::{Digest, Hasher, Reason};
 
+use super::Tree;
 use crate::args::Refusal;
 use crate::call::Call;
 use crate::files;
@@ -22,6 +23,19 @@ pub(super) const NAMES: &[u8] = b"=variables";
 
 /// Name of the fact that says what the package's files hold.
 pub(super) const PACKAGE: &[u8] = b"=package";
+
+/// Name of the fact that says what the build script made.
+pub(super) const GENERATED: &[u8] = b"=generated files";
+
+/// Before the name of a variable whose value lies below the root of the working tree.
+pub(super) const BELOW_ROOT: &[u8] = b"=below the root ";
+
+/// Variables that name places in the target folder: Cargo itself holds a result to be the same when that is moved. They
+/// count where a result shows their values.
+const MOVED: &[&[u8]] = &[b"OUT_DIR", b"CARGO_TARGET_TMPDIR"];
+
+/// The same, with the program's name behind it.
+const MOVED_PREFIX: &[u8] = b"CARGO_BIN_EXE_";
 
 /// Most files of a package.
 const MAX_FILES: usize = 20_000;
@@ -72,14 +86,64 @@ fn is_noise(name: &[u8]) -> bool {
 }
 
 /// All of that, as facts.
-pub(super) fn facts(call: &Call, fingerprints: &Fingerprints) -> Result<Vec<Fact>, Refusal> {
+pub(super) fn facts(
+    call: &Call,
+    tree: Option<&Tree>,
+    fingerprints: &Fingerprints,
+) -> Result<Vec<Fact>, Refusal> {
     let mut facts = vec![Fact { name: NAMES.to_vec(), digest: Some(names(call)) }];
-    if let Some(digest) = package(call, fingerprints)? {
-        facts.push(Fact { name: PACKAGE.to_vec(), digest: Some(digest) });
+    for (name, digest) in
+        [(PACKAGE, package(call, fingerprints)?), (GENERATED, generated(call, fingerprints)?)]
+    {
+        if digest.is_some() {
+            facts.push(Fact { name: name.to_vec(), digest });
+        }
     }
-    let seen = call.whole_env.iter().filter(|(name, _)| !is_noise(name));
-    facts.extend(seen.map(|(name, value)| Fact { name: name.to_vec(), digest: Some(Digest::of(value)) }));
+    if tree.is_some_and(|tree| !tree.asked) {
+        facts.push(Fact { name: super::facts::CWD.to_vec(), digest: Some(folder(call)) });
+    }
+    for (name, value) in
+        call.whole_env.iter().filter(|(name, value)| !is_noise(name) && !is_moved(name, value))
+    {
+        facts.push(match below_root(call, tree, name) {
+            Some(digest) => Fact { name: [BELOW_ROOT, name].concat(), digest: Some(digest) },
+            None => Fact { name: name.to_vec(), digest: Some(Digest::of(value)) },
+        });
+    }
     Ok(facts)
+}
+
+/// The working folder.
+pub(super) fn folder(call: &Call) -> Digest {
+    Digest::of(&paths::into_bytes(call.cwd.clone()))
+}
+
+/// Variables, with their values, that count only where a result shows them.
+pub(super) fn moved(call: &Call) -> impl Iterator<Item = (&[u8], &[u8])> {
+    call.whole_env.iter().filter(|(name, value)| is_moved(name, value))
+}
+
+/// A value that is no long path can stand anywhere by chance.
+fn is_moved(name: &[u8], value: &[u8]) -> bool {
+    let slashes = value.iter().filter(|byte| **byte == b'/').count();
+    (MOVED.contains(&name) || name.starts_with(MOVED_PREFIX)) && value.starts_with(b"/") && slashes > 1
+}
+
+/// What follows the root in the value of the variable `name`, where macros are held not to go by the root.
+pub(super) fn below_root(call: &Call, tree: Option<&Tree>, name: &[u8]) -> Option<Digest> {
+    let tree = tree.filter(|tree| tree.asked)?;
+    let value = call.whole_env.get(str::from_utf8(name).ok()?)?;
+    let taken_out = tree.root.taken_out(value);
+    (taken_out != value).then(|| Digest::of(&taken_out))
+}
+
+/// The names and contents of the files that the package's build script made. `None` where there is none.
+pub(super) fn generated(call: &Call, fingerprints: &Fingerprints) -> Result<Option<Digest>, Refusal> {
+    let folder = call.whole_env.get("OUT_DIR").filter(|folder| is_moved(b"OUT_DIR", folder));
+    let Some(root) = folder.map(paths::as_path).filter(|folder| folder.is_dir()) else { return Ok(None) };
+    let mut walk = Walk { fingerprints, root, hasher: Hasher::key("generated"), files: 0, whole: true };
+    walk.folder(root, b"", 0)?;
+    Ok(Some(walk.hasher.finish_digest()))
 }
 
 /// The names of the variables.
@@ -98,7 +162,7 @@ pub(super) fn package(call: &Call, fingerprints: &Fingerprints) -> Result<Option
         return Ok(None);
     };
     let root = paths::as_path(folder);
-    let mut walk = Walk { fingerprints, root, hasher: Hasher::key("package"), files: 0 };
+    let mut walk = Walk { fingerprints, root, hasher: Hasher::key("package"), files: 0, whole: false };
     walk.folder(root, b"", 0)?;
     Ok(Some(walk.hasher.finish_digest()))
 }
@@ -108,10 +172,12 @@ struct Walk<'a> {
     root: &'a Path,
     hasher: Hasher,
     files: usize,
+    /// Other packages, and what tools keep for themselves, are part of it.
+    whole: bool,
 }
 
 impl Walk<'_> {
-    /// Other packages, version control and what tools keep for themselves are left out.
+    /// Version control is left out, and unless all is asked for, other packages and what tools keep for themselves.
     fn folder(&mut self, folder: &Path, name: &[u8], depth: usize) -> Result<(), Refusal> {
         let spelled = paths::into_bytes(folder.to_owned());
         let unreadable = |_| about(Reason::InputUnreadable, &spelled);
@@ -122,7 +188,7 @@ impl Walk<'_> {
         entries.sort();
         let has =
             |name: &str| entries.iter().any(|entry| entry.file_name().is_some_and(|known| known == name));
-        if has("CACHEDIR.TAG") || (depth > 0 && has("Cargo.toml")) {
+        if !self.whole && has("CACHEDIR.TAG") || !self.whole && depth > 0 && has("Cargo.toml") {
             return Ok(());
         }
         self.hasher.field("folder", name);
@@ -134,7 +200,7 @@ impl Walk<'_> {
             let name = path.file_name().map(|name| name.as_bytes().to_vec()).unwrap_or_default();
             let Ok(meta) = path.symlink_metadata() else { continue };
             if meta.is_dir() {
-                if ![&b".git"[..], b".hg", b".svn", b".jj"].contains(&name.as_slice()) {
+                if self.whole || ![&b".git"[..], b".hg", b".svn", b".jj"].contains(&name.as_slice()) {
                     self.folder(&path, &name, depth + 1)?;
                 }
                 continue;
@@ -176,7 +242,7 @@ mod tests {
     #[test]
     fn variables_count_by_name_and_value_and_noise_does_not() {
         let fingerprints = Fingerprints::new(Arc::new(SystemClock), 10);
-        let of = |vars: &[(&str, &str)]| facts(&call(vars), &fingerprints).unwrap();
+        let of = |vars: &[(&str, &str)]| facts(&call(vars), None, &fingerprints).unwrap();
         assert_eq!(of(&[("A", "1"), ("SHLVL", "2")]), of(&[("A", "1"), ("TERM", "x")]));
         assert_ne!(of(&[("A", "1")]), of(&[("A", "2")]));
         assert_ne!(names(&call(&[("A", "1")])), names(&call(&[("B", "1")])));

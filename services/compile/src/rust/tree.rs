@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(tree("/w/a", "", &["/w/a=.", "/w=x"]), Some(("/w".into(), false)));
         assert_eq!(tree("/w/a", "/w", &["/w/a=."]), Some(("/w/a".into(), false)));
         assert_eq!(tree("/w/a", "/w", &[]), Some(("/w".into(), true)));
-        assert_eq!(tree("/w/a", "/w", &["/home/registry=r"]), Some(("/w".into(), true)));
+        assert_eq!(tree("/w/a", "/w", &["/o/registry=r"]), Some(("/w".into(), true)));
         // The compiler would take the one that is added.
         assert_eq!(tree("/w/a", "/w", &["/w/b=x"]), None);
     }

@@ -15,6 +15,7 @@ mod full_disk;
 mod go_command;
 mod go_failures;
 mod go_protocol;
+mod init;
 mod lifecycle;
 mod page;
 mod portable;

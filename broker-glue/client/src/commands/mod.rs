@@ -2,8 +2,12 @@
 
 mod build;
 mod clear;
+mod completions;
 mod doctor;
+mod examples;
 mod explain;
+mod help;
+mod init;
 mod render;
 mod restart;
 mod rust;
@@ -21,20 +25,11 @@ use clap::{Parser, Subcommand};
 
 /// One build cache for every compiler on this machine.
 #[derive(Debug, Parser)]
-#[command(name = "larder", version, about, after_help = EXAMPLES, help_template = TEMPLATE, disable_help_subcommand = true)]
+#[command(name = "larder", version, about, help_template = help::template(), disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
-
-const EXAMPLES: &str = "\
-Anything else is taken for a tool, and called through the cache:
-  larder gcc -c hello.c -o hello.o      make CC=\"larder gcc\"      larder build -- cargo build
-  cmake -DCMAKE_C_COMPILER_LAUNCHER=larder …      ln -s $(command -v larder) ~/bin/gcc
-RUNNING_PROCESS_DISABLE=1 runs every tool without larder; for Go: export GOCACHEPROG=\"larder go\".";
-
-/// Short, so that the list of commands has a screen for itself.
-const TEMPLATE: &str = "{about}\n\n{usage-heading} {usage}\n\n{subcommands}\n\n{after-help}";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -82,6 +77,8 @@ enum Command {
         #[command(subcommand)]
         command: session::Command,
     },
+    /// Make Cargo, CMake and the go command of this user, or of a project, call larder
+    Init(init::Options),
     /// Check what surrounds larder, and say what to do
     Doctor {
         /// As JSON
@@ -108,7 +105,35 @@ enum Command {
         /// How many of the latest requests to list, at most 1000
         #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000))]
         records: u32,
+        /// Show them anew each second
+        #[arg(long)]
+        watch: bool,
     },
+    /// Write what lets a shell complete larder's command line
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What other caches call some commands.
+const ALIASES: &[(&str, &str)] =
+    &[("-s", "stats"), ("--show-stats", "stats"), ("--start-server", "start"), ("--stop-server", "stop")];
+
+/// The command line with examples, for help, completions and manual pages.
+#[must_use]
+pub fn command() -> clap::Command {
+    examples::with_examples(<Cli as clap::CommandFactory>::command(), "")
+}
+
+/// The arguments of this process, with larder's own word in the place of another cache's.
+fn arguments() -> Vec<std::ffi::OsString> {
+    let mut args: Vec<_> = std::env::args_os().collect();
+    let own = |word: &OsStr| ALIASES.iter().find(|(known, _)| word == *known).map(|(_, own)| *own);
+    if let Some(own) = args.get(1).and_then(|word| own(word)) {
+        args[1] = own.into();
+    }
+    args
 }
 
 /// Whether `word` is one of larder's commands rather than a tool's name.
@@ -121,7 +146,8 @@ pub fn is_command(word: &OsStr) -> bool {
 /// 2: the command line is wrong.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let matches = command().try_get_matches_from(arguments());
+    let cli = match matches.and_then(|matches| <Cli as clap::FromArgMatches>::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are answers, not errors; clap knows which stream each belongs to.
@@ -140,12 +166,14 @@ pub fn run() -> ExitCode {
         Command::Explain { file: None, json } => explain::last_build(json),
         Command::Session { command } => session::run(&command),
         Command::Rust { command } => rust::run(&command),
+        Command::Init(options) => init::run(&options),
         Command::Doctor { json } => doctor::run(json),
         Command::Go { args } if args.is_empty() => return crate::go::run(),
         Command::Go { .. } => Err(anyhow::anyhow!(
             "failed to use arguments: `larder go` is what the go command runs by itself\nhint: larder build -- go build"
         )),
-        Command::Stats { json, records } => stats::run(json, records),
+        Command::Stats { json, records, watch } => stats::run(json, records, watch),
+        Command::Completions { shell } => completions::run(shell),
     };
     match done {
         Ok(code) => code,
@@ -182,7 +210,7 @@ mod tests {
     fn commands_are_told_from_tools() {
         for word in [
             "start", "stop", "restart", "clear", "session", "status", "stats", "explain", "doctor", "go",
-            "rust", "build",
+            "rust", "build", "init",
         ] {
             assert!(is_command(OsStr::new(word)), "{word}");
         }
@@ -193,6 +221,27 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        <Cli as clap::CommandFactory>::command().debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn each_command_has_an_example_and_a_line_in_the_help() {
+        fn paths(command: &clap::Command, above: &str, found: &mut Vec<String>) {
+            for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+                let path = format!("{above} {}", sub.get_name()).trim_start().to_owned();
+                let example = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(example.contains(&format!("larder {path}")), "{path}: {example}");
+                paths(sub, &path, found);
+                found.push(path);
+            }
+        }
+        let mut found = Vec::new();
+        paths(&command(), "", &mut found);
+        for name in found.iter().filter(|path| !path.contains(' ')) {
+            assert!(help::names().contains(&name.as_str()), "{name} is not in the help");
+        }
+        for (path, _) in examples::EXAMPLES {
+            assert!(found.iter().any(|known| known == path), "{path}");
+        }
     }
 }

@@ -1,0 +1,55 @@
+//! An example or two for each command, as `larder COMMAND --help` and the manual show them.
+
+/// Names of commands, those within another with a space between, and lines to type with what they do.
+pub(super) const EXAMPLES: &[(&str, &str)] = &[
+    ("start", "  larder start                     start broker and daemon, and show where they are"),
+    ("stop", "  larder stop --broker             stop the daemon and the broker"),
+    ("restart", "  larder restart                   after an upgrade or a change of settings"),
+    (
+        "clear",
+        "  larder clear --dry-run           what would be removed\n  larder clear                     remove it",
+    ),
+    (
+        "status",
+        "  larder status                    the page's address, memory, the store's size\n  larder status --json | jq .pid",
+    ),
+    ("build", "  larder build -- cargo build\n  larder build -- make -j8"),
+    (
+        "explain",
+        "  larder explain build/x.o         how its latest compile ended, and what had changed\n  larder explain                   each miss of the last build",
+    ),
+    (
+        "session",
+        "  export LARDER_SESSION=$(larder session start)\n  make CC=\"larder gcc\"; larder session end $LARDER_SESSION",
+    ),
+    ("session start", "  export LARDER_SESSION=$(larder session start)"),
+    ("session stats", "  larder session stats $LARDER_SESSION"),
+    ("session end", "  larder session end $LARDER_SESSION"),
+    ("doctor", "  larder doctor                    what is not as it should be, and what to do"),
+    ("rust", "  larder rust list"),
+    (
+        "rust list",
+        "  larder rust list                 every cached crate\n  larder rust list --json | jq '.artifacts[].name'",
+    ),
+    (
+        "stats",
+        "  larder stats                     hits, misses and reasons since the daemon's start\n  larder stats --watch             the same, renewed each second\n  larder stats --records 20        and the latest twenty requests",
+    ),
+    (
+        "completions",
+        "  larder completions bash > ~/.local/share/bash-completion/completions/larder\n  larder completions zsh > ~/.zfunc/_larder\n  larder completions fish > ~/.config/fish/completions/larder.fish",
+    ),
+];
+
+/// `command` with its examples.
+pub(super) fn with_examples(mut command: clap::Command, path: &str) -> clap::Command {
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    for name in names {
+        let path = if path.is_empty() { name.clone() } else { format!("{path} {name}") };
+        command = command.mut_subcommand(&name, |sub| with_examples(sub, &path));
+    }
+    match EXAMPLES.iter().find(|(known, _)| *known == path) {
+        Some((_, text)) => command.after_help(format!("Examples:\n{text}")),
+        None => command,
+    }
+}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use crate::{say, workspace};
+use crate::{man, say, workspace};
 
 pub(crate) fn run(root: Option<PathBuf>) -> anyhow::Result<()> {
     let root = match root {
@@ -19,6 +19,9 @@ pub(crate) fn run(root: Option<PathBuf>) -> anyhow::Result<()> {
         replace(&built.join(name), &bin, name)?;
         say::line(&format!("installed {}", bin.join(name).display()));
     }
+    let manual = root.join("share/man/man1");
+    man::write(&manual)?;
+    say::line(&format!("installed the manual in {}", manual.display()));
     say::line("");
     let on_path = std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|p| p == bin));
     if !on_path {
@@ -27,7 +30,7 @@ pub(crate) fn run(root: Option<PathBuf>) -> anyhow::Result<()> {
         say::line("next:");
     }
     say::line("  larder stop --broker     # if an older one runs");
-    say::line("  larder gcc -c hello.c -o hello.o     # or: make CC=\"larder gcc\"");
+    say::line("  larder init     # makes Cargo, CMake and go call it; or: make CC=\"larder gcc\"");
     say::line("  larder status");
     Ok(())
 }

@@ -6,6 +6,7 @@
 mod demo;
 mod fuzz;
 mod install;
+mod man;
 mod projects;
 mod run;
 mod say;
@@ -60,6 +61,11 @@ enum Verb {
         #[arg(long, value_name = "DIR")]
         root: Option<PathBuf>,
     },
+    /// Write the manual pages
+    Man {
+        /// Default: target/man
+        folder: Option<PathBuf>,
+    },
     /// Check imports between crates, file sizes, documentation and wording
     Tidy,
 }
@@ -71,6 +77,7 @@ fn main() -> ExitCode {
         Verb::Test { only, nextest } => test::run(only, &nextest),
         Verb::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Verb::Install { root } => install::run(root),
+        Verb::Man { folder } => man::run(folder),
         Verb::Tidy => tidy::run(),
     };
     match done {

@@ -9,6 +9,7 @@ mod compile_c;
 mod control;
 mod crashes;
 mod doctor;
+mod documentation;
 mod explain;
 mod first_client;
 mod full_disk;

@@ -114,4 +114,24 @@ mod tests {
             assert!(!reason.sentence().ends_with('.'), "{}", reason.id());
         }
     }
+
+    /// The page of the documentation that lists all of them, written anew where `LARDER_WRITE_GOLDEN` is set.
+    #[test]
+    fn the_documentation_lists_each_reason() {
+        let mut page = "# Outcomes and reasons\n\nEvery request ends with one of these. The ids are the same in `larder stats`, `larder explain`, journals, metrics and on\nthe page. Written by `LARDER_WRITE_GOLDEN=1 cargo test -p larder-service`.\n".to_owned();
+        let mut last = None;
+        for reason in Reason::ALL {
+            if last.replace(reason.outcome()) != Some(reason.outcome()) {
+                let title = format!("\n## {}\n\n| id | sentence |\n|---|---|\n", reason.outcome().id());
+                assert!(!page.contains(&title), "reasons of one outcome stand together");
+                page += &title;
+            }
+            page += &format!("| `{}` | {} |\n", reason.id(), reason.sentence());
+        }
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reasons.md");
+        if std::env::var_os("LARDER_WRITE_GOLDEN").is_some() {
+            std::fs::write(&path, &page).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), page);
+    }
 }

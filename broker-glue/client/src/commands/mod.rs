@@ -244,4 +244,33 @@ mod tests {
             assert!(found.iter().any(|known| known == path), "{path}");
         }
     }
+
+    /// Commands that the documentation names, in text as in examples, are understood.
+    #[test]
+    fn the_documentation_names_only_commands_that_there_are() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let pages = std::fs::read_dir(root.join("docs")).expect("a folder").flatten().map(|page| page.path());
+        let pages = pages.filter(|page| page.extension().is_some_and(|suffix| suffix == "md"));
+        let mut seen = 0;
+        for page in pages.chain([root.join("README.md")]) {
+            let text = std::fs::read_to_string(&page).expect("a page");
+            for quoted in text.split('`').skip(1).step_by(2).filter(|quoted| quoted.starts_with("larder ")) {
+                let words: Vec<&str> = quoted.split_whitespace().filter(|word| *word != "…").collect();
+                // A list of optional parts is a form, not a command line.
+                if words.len() < 2 || quoted.contains(['[', '|', '\n']) || !is_command(OsStr::new(words[1])) {
+                    continue;
+                }
+                seen += 1;
+                if let Err(error) = command().try_get_matches_from(&words) {
+                    use clap::error::ErrorKind::{
+                        DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand as Missing,
+                    };
+                    use clap::error::ErrorKind::{MissingRequiredArgument, MissingSubcommand};
+                    let named = [DisplayHelp, Missing, MissingRequiredArgument, MissingSubcommand];
+                    assert!(named.contains(&error.kind()), "{}: `{quoted}`: {error}", page.display());
+                }
+            }
+        }
+        assert!(seen > 10, "{seen} commands");
+    }
 }

@@ -13,7 +13,7 @@ const RECORDS: u32 = 1000;
 pub(super) fn run(file: &Path, json: bool) -> anyhow::Result<ExitCode> {
     let stats = stats()?;
     let wanted = plain(&std::path::absolute(file)?);
-    let Some(record) = stats.records.iter().find(|record| is_about(record, &wanted)) else {
+    let Some(record) = about(&stats.records, &wanted) else {
         anyhow::bail!(
             "no call for {} is among the latest {} since the daemon started\nhint: name an object or a source as the compiler was told, or build it again",
             wanted.display(),
@@ -70,10 +70,12 @@ fn stats() -> anyhow::Result<Stats> {
     }
 }
 
-/// Whether `record` made the file `wanted`, or compiled it.
-fn is_about(record: &Record, wanted: &Path) -> bool {
-    let names = |name: &str| !name.is_empty() && plain(&Path::new(&record.cwd).join(name)) == wanted;
-    names(&record.output) || names(&record.source)
+/// The latest of `records` that made the file `wanted`, else the latest that compiled it.
+fn about<'a>(records: &'a [Record], wanted: &Path) -> Option<&'a Record> {
+    let is =
+        |record: &Record, name: &str| !name.is_empty() && plain(&Path::new(&record.cwd).join(name)) == wanted;
+    let made = records.iter().find(|record| is(record, &record.output));
+    made.or_else(|| records.iter().find(|record| is(record, &record.source)))
 }
 
 /// `path` without the steps that lead nowhere. Links are not followed: both spellings come from the same folder.
@@ -106,11 +108,25 @@ mod tests {
             output: "./x.o".into(),
             ..Record::default()
         };
+        let records = [record];
         for wanted in ["/w/build/x.o", "/w/src/x.c"] {
-            assert!(is_about(&record, Path::new(wanted)), "{wanted}");
+            assert!(about(&records, Path::new(wanted)).is_some(), "{wanted}");
         }
         for other in ["/w/x.o", "/w/build", "/w/build/x.c"] {
-            assert!(!is_about(&record, Path::new(other)), "{other}");
+            assert!(about(&records, Path::new(other)).is_none(), "{other}");
         }
+    }
+
+    #[test]
+    fn who_asks_for_an_object_is_told_how_it_was_made_and_not_what_was_linked_of_it() {
+        let call = |source: &str, output: &str| Record {
+            cwd: "/w".into(),
+            source: source.into(),
+            output: output.into(),
+            ..Record::default()
+        };
+        let records = [call("x.o", "x"), call("x.c", "x.o")];
+        assert_eq!(about(&records, Path::new("/w/x.o")), Some(&records[1]));
+        assert_eq!(about(&records[..1], Path::new("/w/x.o")), Some(&records[0]));
     }
 }

@@ -5,8 +5,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use larder_service::{Clock, SystemClock};
+
 use crate::walk::{self, Visit, is_executable, read_one};
-use crate::{Entry, FingerprintError, Found, Reading, Selection, Snapshot, Stamp, State, TreeError};
+use crate::{
+    Discard, Entry, FingerprintError, Found, Kept, Reading, Selection, Snapshot, Stamp, State, TreeError,
+    read,
+};
 
 /// Reads one file; may answer from memory where that is proven.
 pub trait Reader: Sync {
@@ -15,6 +20,31 @@ pub trait Reader: Sync {
     /// # Errors
     /// When it cannot be read, or is no ordinary file.
     fn read(&self, path: &Path) -> Result<Reading, FingerprintError>;
+}
+
+/// Reads every file.
+pub struct Plain<'a>(&'a dyn Clock);
+
+impl<'a> Plain<'a> {
+    /// By the time that `clock` shows.
+    #[must_use]
+    pub fn new(clock: &'a dyn Clock) -> Self {
+        Self(clock)
+    }
+}
+
+impl Plain<'static> {
+    /// By the system's time.
+    #[must_use]
+    pub fn by_system_time() -> Self {
+        Self(&SystemClock)
+    }
+}
+
+impl Reader for Plain<'_> {
+    fn read(&self, path: &Path) -> Result<Reading, FingerprintError> {
+        read(path, self.0, u64::MAX, &mut Discard)
+    }
 }
 
 /// How closely files are looked at.
@@ -67,6 +97,8 @@ pub struct Checked {
 
 /// No success is known.
 const NEVER: &str = "no success was marked before";
+/// What was kept is lost.
+const DAMAGED: &str = "what was kept is damaged or of another version";
 /// The selection is another one.
 const OTHER_SELECTION: &str = "the last success was with another selection of files";
 /// The last work failed.
@@ -74,7 +106,7 @@ const FAILED: &str = "the last work failed";
 /// The last work was not marked.
 const UNMARKED: &str = "the last work was not marked as a success";
 
-/// Compares the files of `selection` with the last success in `state`, passing by the file with the device and inode
+/// Compares the files of `selection` with the last success in `kept`, passing by the file with the device and inode
 /// `skip`.
 ///
 /// # Errors
@@ -82,15 +114,16 @@ const UNMARKED: &str = "the last work was not marked as a success";
 pub fn check(
     selection: &Selection,
     depth: Depth,
-    state: Option<State>,
+    kept: Kept,
     skip: Option<(u64, u64)>,
     reader: &dyn Reader,
 ) -> Result<Checked, TreeError> {
     let id = selection.id();
-    let (earlier, because) = match state {
-        None => (None, NEVER),
-        Some(state) if state.selection != id => (None, OTHER_SELECTION),
-        Some(state) => {
+    let (earlier, because) = match kept {
+        Kept::Nothing => (None, NEVER),
+        Kept::Damaged => (None, DAMAGED),
+        Kept::State(state) if state.selection != id => (None, OTHER_SELECTION),
+        Kept::State(state) => {
             let because = match (&state.success, state.failed, &state.pending) {
                 (None, ..) => NEVER,
                 (_, true, _) => FAILED,

@@ -15,12 +15,12 @@ mod stamp;
 mod state;
 mod walk;
 
-pub use changes::{Changes, Checked, Depth, Reader, check};
+pub use changes::{Changes, Checked, Depth, Plain, Reader, check};
 pub use error::{FingerprintError, absent};
 pub use name::shown;
 pub use read::{Discard, MAX_CONTENT_BYTES, Reading, Sink, read};
 pub use selection::{Choice, Selection, SelectionError};
 pub use snapshot::{Entry, Found, Snapshot};
 pub use stamp::{Kind, Presence, Stamp};
-pub use state::{MAGIC, MAX_STATE_BYTES, MarkError, State, StateError};
+pub use state::{Kept, MAGIC, MAX_STATE_BYTES, MarkError, State, StateError};
 pub use walk::{TreeError, snapshot};

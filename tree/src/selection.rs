@@ -133,6 +133,12 @@ impl Selection {
         &self.root
     }
 
+    /// What was chosen.
+    #[must_use]
+    pub fn choice(&self) -> &Choice {
+        &self.choice
+    }
+
     /// Whether what stands in the tree decides what is left out.
     pub(crate) fn heeds_ignore_rules(&self) -> bool {
         self.choice.ignore_rules

@@ -25,6 +25,25 @@ pub struct State {
     pub pending: Option<Snapshot>,
 }
 
+/// What a file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// Nothing: there is no such file, or an empty one.
+    Nothing,
+    /// Nothing that can be made sense of: it is damaged, or of another version.
+    Damaged,
+    /// This.
+    State(State),
+}
+
+impl Kept {
+    /// The state, where there is one.
+    #[must_use]
+    pub fn state(self) -> Option<State> {
+        if let Self::State(state) = self { Some(state) } else { None }
+    }
+}
+
 /// Why there is no state in a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -47,14 +66,14 @@ pub enum MarkError {
 }
 
 impl State {
-    /// What the file at `path` holds; `None` where there is no file, or one of another version, or a damaged one.
+    /// What the file at `path` holds.
     ///
     /// # Errors
     /// When the file cannot be read or holds something else.
-    pub fn read(path: &Path) -> Result<Option<Self>, StateError> {
+    pub fn read(path: &Path) -> Result<Kept, StateError> {
         let metadata = match path.metadata() {
             Ok(metadata) => metadata,
-            Err(error) if absent(&error) => return Ok(None),
+            Err(error) if absent(&error) => return Ok(Kept::Nothing),
             Err(error) => return Err(error.into()),
         };
         if !metadata.is_file() || metadata.len() > MAX_STATE_BYTES {
@@ -62,12 +81,12 @@ impl State {
         }
         let bytes = std::fs::read(path)?;
         if bytes.is_empty() {
-            return Ok(None);
+            return Ok(Kept::Nothing);
         }
         if !bytes.starts_with(MAGIC) {
             return Err(StateError::Foreign);
         }
-        Ok(Self::decode(&bytes))
+        Ok(Self::decode(&bytes).map_or(Kept::Damaged, Kept::State))
     }
 
     /// The stored form, little-endian: [`MAGIC`]; version; selection; flags (1: failed, 2: a success, 4: a pending

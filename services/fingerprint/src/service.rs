@@ -11,13 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use larder_proto::lane::{FINGERPRINT, Lane};
 use larder_proto::v1::{
     Figure, FingerprintCheck, FingerprintChecked, FingerprintDepth, FingerprintFailure, FingerprintMarked,
-    FingerprintReply, FingerprintRequest, FingerprintSelection, fingerprint_reply::Reply,
+    FingerprintPlace, FingerprintReply, FingerprintRequest, FingerprintSelection, fingerprint_reply::Reply,
     fingerprint_request::Request,
 };
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
 use larder_service::{BoxFuture, Clock, Connection, ConnectionId, Context, NewRecord, Reason, Service};
 use larder_tree::{
-    Checked, Choice, Depth, Discard, FingerprintError, Reader, Reading, Selection, State, check, read, shown,
+    Checked, Choice, Depth, FingerprintError, Kept, Plain, Reader, Reading, Selection, State, check, shown,
 };
 use prost::Message as _;
 
@@ -95,14 +95,13 @@ impl Core {
     fn answer(&self, start: u64, request: &[u8]) -> Answer {
         let answered = match FingerprintRequest::decode(request).map(|request| request.request) {
             Ok(Some(Request::Check(check))) => self.check(start, &check),
-            Ok(Some(Request::Success(mark))) => {
-                self.mark(start, &mark.cache, |state| state.mark_success().map_err(Refusal::malformed))
-            }
-            Ok(Some(Request::Failure(mark))) => self.mark(start, &mark.cache, |state| {
+            Ok(Some(Request::Success(mark))) => self
+                .mark(start, "success", mark.place, |state| state.mark_success().map_err(Refusal::malformed)),
+            Ok(Some(Request::Failure(mark))) => self.mark(start, "failure", mark.place, |state| {
                 state.mark_failure();
                 Ok(())
             }),
-            Ok(Some(Request::Invalidate(mark))) => self.mark(start, &mark.cache, |state| {
+            Ok(Some(Request::Invalidate(mark))) => self.mark(start, "invalidate", mark.place, |state| {
                 state.invalidate();
                 Ok(())
             }),
@@ -116,23 +115,16 @@ impl Core {
     }
 
     fn check(&self, start: u64, request: &FingerprintCheck) -> Result<Answer, Refusal> {
-        let view = (request.mount_namespace, request.root_device, request.root_inode);
-        if view != self.context.filesystem_view {
-            return Err(Refusal(
-                Reason::OtherFilesystemView,
-                Reason::OtherFilesystemView.sentence().to_owned(),
-            ));
-        }
+        let (place, cache) = self.place(request.place.clone())?;
         let selection = selection(request.selection.clone().unwrap_or_default())?;
-        let cache = absolute(&request.cache)?;
         let skip = cache.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
-        let state = read_state(&cache)?;
+        let kept = kept(&cache)?;
         let clock = &*self.context.clock;
         let checked = match request.depth() {
             FingerprintDepth::TwoLayer => {
-                check(&selection, Depth::TwoLayer, state, skip, &Remembering(&self.fingerprints, clock))
+                check(&selection, Depth::TwoLayer, kept, skip, &Remembering(&self.fingerprints, clock))
             }
-            FingerprintDepth::Content => check(&selection, Depth::Content, state, skip, &Plain(clock)),
+            FingerprintDepth::Content => check(&selection, Depth::Content, kept, skip, &Plain::new(clock)),
         };
         let checked = checked.map_err(|error| Refusal(Reason::InputUnreadable, error.to_string()))?;
         let reason = match (&checked.unchanged, checked.changes.is_empty()) {
@@ -145,7 +137,8 @@ impl Core {
             detail: detail(&checked),
             tool: "check".to_owned(),
             source: shown(selection.root().as_os_str().as_bytes()),
-            output: shown(&request.cache),
+            output: shown(&place.cache),
+            session: place.session,
             ..NewRecord::default()
         };
         self.record(start, reason, record);
@@ -155,16 +148,33 @@ impl Core {
     fn mark(
         &self,
         start: u64,
-        cache: &[u8],
+        verb: &str,
+        place: Option<FingerprintPlace>,
         change: impl FnOnce(&mut State) -> Result<(), Refusal>,
     ) -> Result<Answer, Refusal> {
-        let path = absolute(cache)?;
-        let mut state = read_state(&path)?.unwrap_or_default();
+        let (place, cache) = self.place(place)?;
+        let mut state = kept(&cache)?.state().unwrap_or_default();
         change(&mut state)?;
         let handed = Some(self.hand(&state)?);
-        let record = NewRecord { output: shown(cache), tool: "mark".to_owned(), ..NewRecord::default() };
+        let record = NewRecord {
+            output: shown(&place.cache),
+            tool: verb.to_owned(),
+            session: place.session,
+            ..NewRecord::default()
+        };
         self.record(start, Reason::WorkMarked, record);
         Ok((Reply::Marked(FingerprintMarked { state: name_of(handed.as_ref()) }), handed))
+    }
+
+    /// Whether the caller's paths lead where this process's lead, and to which cache file.
+    fn place(&self, place: Option<FingerprintPlace>) -> Result<(FingerprintPlace, PathBuf), Refusal> {
+        let place = place.unwrap_or_default();
+        if (place.mount_namespace, place.root_device, place.root_inode) != self.context.filesystem_view {
+            let reason = Reason::OtherFilesystemView;
+            return Err(Refusal(reason, reason.sentence().to_owned()));
+        }
+        let cache = absolute(&place.cache)?;
+        Ok((place, cache))
     }
 
     /// Writes `state` where a client can fetch it.
@@ -185,15 +195,6 @@ impl Core {
         let overhead_us = clock.monotonic_ns().saturating_sub(start) / 1000;
         let record = NewRecord { at_unix_ms: clock.unix_ms(), overhead_us, ..record };
         self.context.board.record(NAME, reason, record);
-    }
-}
-
-/// Reads every file.
-struct Plain<'a>(&'a dyn Clock);
-
-impl Reader for Plain<'_> {
-    fn read(&self, path: &Path) -> Result<Reading, FingerprintError> {
-        read(path, self.0, u64::MAX, &mut Discard)
     }
 }
 
@@ -226,7 +227,7 @@ fn absolute(path: &[u8]) -> Result<PathBuf, Refusal> {
     Err(Refusal::malformed(format_args!("failed to use {:?}: it is no absolute path", shown(path))))
 }
 
-fn read_state(path: &Path) -> Result<Option<State>, Refusal> {
+fn kept(path: &Path) -> Result<Kept, Refusal> {
     State::read(path).map_err(|error| {
         let sentence = format!("failed to read {}: {error}", path.display());
         Refusal(Reason::InputUnreadable, sentence)

@@ -4,6 +4,7 @@ mod build;
 mod clear;
 mod doctor;
 mod explain;
+mod fingerprint;
 mod render;
 mod restart;
 mod rust;
@@ -77,6 +78,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Say whether files have changed since the work on them last succeeded
+    Fingerprint {
+        #[command(subcommand)]
+        command: fingerprint::Command,
+    },
     /// Count the calls of one build by themselves
     Session {
         #[command(subcommand)]
@@ -138,6 +144,7 @@ pub fn run() -> ExitCode {
         Command::Build { command } => build::run(&command),
         Command::Explain { file: Some(file), json } => explain::run(&file, json),
         Command::Explain { file: None, json } => explain::last_build(json),
+        Command::Fingerprint { command } => return fingerprint::run(&command),
         Command::Session { command } => session::run(&command),
         Command::Rust { command } => rust::run(&command),
         Command::Doctor { json } => doctor::run(json),
@@ -181,8 +188,19 @@ mod tests {
     #[test]
     fn commands_are_told_from_tools() {
         for word in [
-            "start", "stop", "restart", "clear", "session", "status", "stats", "explain", "doctor", "go",
-            "rust", "build",
+            "start",
+            "stop",
+            "restart",
+            "clear",
+            "session",
+            "status",
+            "stats",
+            "explain",
+            "doctor",
+            "go",
+            "rust",
+            "build",
+            "fingerprint",
         ] {
             assert!(is_command(OsStr::new(word)), "{word}");
         }

@@ -10,6 +10,8 @@ mod control;
 mod crashes;
 mod doctor;
 mod explain;
+mod fingerprint;
+mod fingerprint_lane;
 mod first_client;
 mod full_disk;
 mod go_command;

@@ -297,7 +297,7 @@ fn every_call_is_counted_by_its_reason_and_in_its_session() {
     let report = files.sandbox.run(&["session", "end", &id, "--json"]).stdout;
     let report: Value = serde_json::from_slice(&report).expect("JSON");
     let services = report["services"].as_array().expect("a list");
-    let of_session = services.iter().find(|service| service["name"] == "fingerprint").expect("counted");
+    let of_session = services.iter().find(|service| service["service"] == "fingerprint").expect("counted");
     assert_eq!((&of_session["hits"], &of_session["misses"]), (&1.into(), &2.into()), "{report}");
 }
 

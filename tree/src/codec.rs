@@ -39,8 +39,13 @@ pub(crate) fn encode(state: &State) -> Vec<u8> {
         bytes.extend((entries.clone().count() as u32).to_le_bytes());
         entries.for_each(|entry| put(&mut bytes, entry));
     }
-    bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-    bytes
+    sealed(bytes)
+}
+
+/// `body` with the sum that [`decode`] asks for.
+pub(crate) fn sealed(mut body: Vec<u8>) -> Vec<u8> {
+    body.extend(crc32fast::hash(&body).to_le_bytes());
+    body
 }
 
 fn put(bytes: &mut Vec<u8>, entry: &Entry) {
@@ -158,5 +163,54 @@ impl Fields<'_> {
         let (first, rest) = self.0.split_first_chunk::<N>()?;
         self.0 = rest;
         Some(*first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn example() -> State {
+        let entry = |path: &[u8], found| Entry { path: path.into(), found };
+        let digest = Digest::of(b"content");
+        let stamp = Stamp { size: 7, mtime_ns: -1, ctime_ns: 2, inode: 3, device: 4 };
+        let file = |executable| Found::File { digest, executable, stamp };
+        let success = Snapshot::of(vec![
+            entry(b"a", file(false)),
+            entry(b"b/\xff", file(true)),
+            entry(b"link", Found::Link(Digest::of(b"gone"))),
+            entry(b"pipe", Found::Other),
+        ]);
+        let pending = Snapshot::of(vec![entry(b"closed", Found::Unreadable)]);
+        State { selection: [9; 32], failed: true, success: Some(success), pending: Some(pending) }
+    }
+
+    #[test]
+    fn the_stored_form_is_the_golden_one() {
+        let golden = include_bytes!("../golden/state.v1.bin");
+        assert_eq!(encode(&example()), golden);
+        assert_eq!(decode(golden), Some(example()));
+    }
+
+    #[test]
+    fn a_state_that_is_cut_or_changed_anywhere_is_none() {
+        let whole = encode(&example());
+        for at in 0..whole.len() {
+            assert_eq!(decode(&whole[..at]), None, "cut at {at}");
+            let mut changed = whole.clone();
+            changed[at] ^= 0x10;
+            assert_eq!(decode(&changed), None, "changed at {at}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_state_or_none(bytes: Vec<u8>, flags: u8) {
+            let head = [MAGIC, &[VERSION][..], &[0; 32], &[flags]].concat();
+            let _ = decode(&bytes);
+            let _ = decode(&sealed([head, bytes].concat()));
+        }
     }
 }

@@ -7,6 +7,7 @@
 mod changes;
 mod codec;
 mod error;
+pub mod fuzzing;
 mod name;
 mod read;
 mod selection;

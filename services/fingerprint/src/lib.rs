@@ -1,7 +1,7 @@
 //! Content digests of files, remembered for as long as a file's stamp proves that its content is the same.
 //!
-//! Owns: [`Stamp`], the rule that says when a stamp proves anything, and the memory of digests. Must never: answer
-//! with a digest of content that a file had before the call, write to a file, or block on one that is not ordinary.
+//! Owns: the memory of digests, and the lane that says whether a folder's files have changed. Must never: answer with
+//! a digest of content that a file had before the call, write to a caller's file, or block on one that is not ordinary.
 
 mod fingerprints;
 mod memo;

@@ -137,7 +137,7 @@ impl<V: Visit> ParallelVisitor for Visitor<'_, V> {
             Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_dir()) => {}
             Ok(entry) => self.file(entry.path(), entry.path_is_symlink()),
             Err(error) => match path_of(&error) {
-                Some(path) => self.trouble(&path.to_owned()),
+                Some(path) => self.trouble(path),
                 None => {
                     let mut first = self.walk.error.lock().unwrap_or_else(PoisonError::into_inner);
                     first.get_or_insert_with(|| error.to_string());
@@ -151,7 +151,7 @@ impl<V: Visit> ParallelVisitor for Visitor<'_, V> {
 
 impl<V: Visit> Visitor<'_, V> {
     fn file(&mut self, path: &Path, is_link: bool) {
-        let Some(from_root) = self.from_root(path) else { return };
+        let Some(from_root) = self.below_root(path) else { return };
         if !self.walk.selection.includes(Path::new(std::ffi::OsStr::from_bytes(from_root))) {
             return;
         }
@@ -171,7 +171,7 @@ impl<V: Visit> Visitor<'_, V> {
 
     /// What is at `path`, where the walk could not look: gone, a link that leads nowhere, or closed to us.
     fn trouble(&mut self, path: &Path) {
-        let Some(from_root) = self.from_root(path) else {
+        let Some(from_root) = self.below_root(path) else {
             let mut first = self.walk.error.lock().unwrap_or_else(PoisonError::into_inner);
             first.get_or_insert_with(|| "the root cannot be listed".to_owned());
             return;
@@ -197,7 +197,7 @@ impl<V: Visit> Visitor<'_, V> {
         }
     }
 
-    fn from_root<'p>(&self, path: &'p Path) -> Option<&'p [u8]> {
+    fn below_root<'p>(&self, path: &'p Path) -> Option<&'p [u8]> {
         let rest = path.as_os_str().as_bytes().get(self.walk.root_bytes..)?;
         let rest = rest.strip_prefix(b"/").unwrap_or(rest);
         (!rest.is_empty()).then_some(rest)

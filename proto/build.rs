@@ -1,8 +1,8 @@
 //! Compiles the message definitions without an installed protoc.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files =
-        ["control", "report", "compile", "gocache", "session"].map(|file| format!("larder/v1/{file}.proto"));
+    let files = ["control", "report", "compile", "gocache", "fingerprint", "artifact", "session"]
+        .map(|file| format!("larder/v1/{file}.proto"));
     for file in &files {
         println!("cargo:rerun-if-changed={file}");
     }

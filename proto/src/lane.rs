@@ -13,6 +13,10 @@ pub const CONTROL: Lane = Lane(0xF1A0);
 pub const COMPILE: Lane = Lane(0xF1A1);
 /// Go's build cache.
 pub const GO: Lane = Lane(0xF1A2);
+/// Whether a work has to be done again.
+pub const FINGERPRINT: Lane = Lane(0xF1A3);
+/// Results under keys of the caller's.
+pub const ARTIFACT: Lane = Lane(0xF1A4);
 /// Sessions: requests of one build.
 pub const SESSION: Lane = Lane(0xF1A5);
 /// What the daemon tells its broker: the port of its page, as a `BackendHttpReady`.
@@ -21,4 +25,4 @@ pub const HTTP_READY: Lane = Lane(0xF1A8);
 pub const BROKER_PAGE: Lane = Lane(0xF1A9);
 
 /// The lanes a daemon serves to clients.
-pub const SERVED: [Lane; 4] = [CONTROL, COMPILE, GO, SESSION];
+pub const SERVED: [Lane; 6] = [CONTROL, COMPILE, GO, FINGERPRINT, ARTIFACT, SESSION];

@@ -308,3 +308,58 @@ fn the_json_form_of_the_reports_keeps_its_names() {
     let json = serde_json::to_value(status()).expect("plain data");
     assert_eq!(json["store"]["limit_bytes"], 5);
 }
+
+fn fingerprint(request: fingerprint_request::Request) -> FingerprintRequest {
+    FingerprintRequest { protocol: 1, client_version: "0.1.0".into(), request: Some(request) }
+}
+
+fn fingerprint_reply(reply: fingerprint_reply::Reply) -> FingerprintReply {
+    FingerprintReply { protocol: 1, daemon_version: "0.1.0".into(), reply: Some(reply) }
+}
+
+#[test]
+fn fingerprint_requests_keep_their_bytes() {
+    use fingerprint_request::Request;
+    let place = Some(FingerprintPlace {
+        cache: b"/src/state".to_vec(),
+        mount_namespace: 1,
+        root_device: 2,
+        root_inode: 3,
+        session: "4".into(),
+    });
+    let selection = Some(FingerprintSelection {
+        root: b"/src".to_vec(),
+        extensions: vec![b"rs".to_vec()],
+        include: vec!["*.c".into()],
+        exclude: vec!["target".into()],
+        ignore_rules: true,
+    });
+    let check = FingerprintCheck { selection, depth: 1, place: place.clone() };
+    golden("fingerprint_check.bin", &fingerprint(Request::Check(check)));
+    let success = FingerprintMarkSuccess { place: place.clone() };
+    golden("fingerprint_success.bin", &fingerprint(Request::Success(success)));
+    let failure = FingerprintMarkFailure { place: place.clone() };
+    golden("fingerprint_failure.bin", &fingerprint(Request::Failure(failure)));
+    golden("fingerprint_invalidate.bin", &fingerprint(Request::Invalidate(FingerprintInvalidate { place })));
+}
+
+#[test]
+fn fingerprint_replies_keep_their_bytes() {
+    use fingerprint_reply::Reply;
+    let checked = FingerprintChecked {
+        unchanged: true,
+        added: vec![b"a".to_vec()],
+        removed: vec![b"b".to_vec()],
+        changed: vec![b"c".to_vec()],
+        unreadable: vec![b"d".to_vec()],
+        more: 5,
+        because: "e".into(),
+        files: 6,
+        state: b"/cache/tmp/fingerprints-1".to_vec(),
+    };
+    golden("fingerprint_checked.bin", &fingerprint_reply(Reply::Checked(checked)));
+    let marked = FingerprintMarked { state: b"/cache/tmp/fingerprints-1".to_vec() };
+    golden("fingerprint_marked.bin", &fingerprint_reply(Reply::Marked(marked)));
+    let failure = FingerprintFailure { id: "request_malformed".into(), sentence: "it cannot be read".into() };
+    golden("fingerprint_reply_failure.bin", &fingerprint_reply(Reply::Failure(failure)));
+}

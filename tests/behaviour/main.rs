@@ -11,6 +11,8 @@ mod crashes;
 mod doctor;
 mod documentation;
 mod explain;
+mod fingerprint;
+mod fingerprint_lane;
 mod first_client;
 mod full_disk;
 mod go_command;

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use larder_artifact::Artifacts;
 use larder_compile::Compile;
-use larder_fingerprint::Fingerprints;
+use larder_fingerprint::{Checks, Fingerprints};
 use larder_glue::folders::Folders;
 use larder_glue::private;
 use larder_gocache::GoCache;
@@ -54,9 +55,13 @@ pub(crate) fn load(folders: &Folders, settings: &Settings, context: Context) -> 
     let store = Arc::new(store);
     let fingerprints = Arc::new(Fingerprints::new(Arc::clone(&context.clock), FINGERPRINTS));
     let go = Arc::new(GoCache::new(context.clone(), Arc::clone(&store)));
+    let checks = Checks::new(context.clone(), Arc::clone(&fingerprints));
+    let artifacts = Artifacts::new(context.clone(), Arc::clone(&store));
     let compile = Compile::new(context, Arc::clone(&store), fingerprints);
-    let kept = Kept { store, go: Arc::clone(&go) };
-    Ok(Loaded { services: vec![Arc::new(compile), go], store: Some(Arc::new(kept)) })
+    let services: Vec<Arc<dyn Service>> =
+        vec![Arc::new(compile), Arc::clone(&go) as Arc<dyn Service>, Arc::new(checks), Arc::new(artifacts)];
+    let kept = Kept { store, go };
+    Ok(Loaded { services, store: Some(Arc::new(kept)) })
 }
 
 /// What answers while there is no store.

@@ -2,8 +2,9 @@
 
 use larder_proto::lane::{self, Lane};
 use larder_proto::v1::{
-    CompileFailure, CompileReply, CompileRequest, GoAside, GoClosed, GoFailure, GoReply, GoRequest,
-    Published, Run, compile_reply, compile_request, go_reply, go_request,
+    ArtifactFailure, ArtifactReply, CompileFailure, CompileReply, CompileRequest, FingerprintFailure,
+    FingerprintReply, GoAside, GoClosed, GoFailure, GoReply, GoRequest, Published, Run, artifact_reply,
+    compile_reply, compile_request, fingerprint_reply, go_reply, go_request,
 };
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
 use larder_service::{BoxFuture, Connection, ConnectionId, Context, NewRecord, Reason, Service};
@@ -19,9 +20,21 @@ pub(crate) struct Place {
 }
 
 /// All of them, in the order in which statistics show them.
-pub(crate) static PLACES: [Place; 2] = [
+pub(crate) static PLACES: [Place; 4] = [
     Place { name: "compile", lane: lane::COMPILE, aside: compile_aside, failure: compile_failure },
     Place { name: "go", lane: lane::GO, aside: go_aside, failure: go_failure },
+    Place {
+        name: "fingerprint",
+        lane: lane::FINGERPRINT,
+        aside: |_, reason| fingerprint_failure(reason),
+        failure: fingerprint_failure,
+    },
+    Place {
+        name: "artifact",
+        lane: lane::ARTIFACT,
+        aside: |_, reason| artifact_failure(reason),
+        failure: artifact_failure,
+    },
 ];
 
 /// The names of all services that are counted.
@@ -92,6 +105,20 @@ fn go_failure(reason: Reason) -> Vec<u8> {
 
 fn go(reply: go_reply::Reply) -> Vec<u8> {
     GoReply { protocol: PROTOCOL_VERSION, daemon_version: LARDER_VERSION.to_owned(), reply: Some(reply) }
+        .encode_to_vec()
+}
+
+fn fingerprint_failure(reason: Reason) -> Vec<u8> {
+    let failure = FingerprintFailure { id: reason.id().to_owned(), sentence: reason.sentence().to_owned() };
+    let reply = Some(fingerprint_reply::Reply::Failure(failure));
+    FingerprintReply { protocol: PROTOCOL_VERSION, daemon_version: LARDER_VERSION.to_owned(), reply }
+        .encode_to_vec()
+}
+
+fn artifact_failure(reason: Reason) -> Vec<u8> {
+    let failure = ArtifactFailure { id: reason.id().to_owned(), sentence: reason.sentence().to_owned() };
+    let reply = Some(artifact_reply::Reply::Failure(failure));
+    ArtifactReply { protocol: PROTOCOL_VERSION, daemon_version: LARDER_VERSION.to_owned(), reply }
         .encode_to_vec()
 }
 
@@ -171,6 +198,16 @@ mod tests {
         assert!(matches!(get, Some(go_reply::Reply::Aside(aside)) if aside.reason == "starting_up"));
         let close = answer(go_request::Request::Close(GoClose::default()));
         assert!(matches!(close, Some(go_reply::Reply::Closed(_))));
+    }
+
+    #[test]
+    fn who_asks_for_more_than_a_compile_is_told_the_reason() {
+        let reply = stand_aside(lane::FINGERPRINT, b"", Reason::StartingUp);
+        let reply = FingerprintReply::decode(reply.as_slice()).expect("a reply").reply;
+        assert!(matches!(reply, Some(fingerprint_reply::Reply::Failure(f)) if f.id == "starting_up"));
+        let reply = stand_aside(lane::ARTIFACT, b"", Reason::Draining);
+        let reply = ArtifactReply::decode(reply.as_slice()).expect("a reply").reply;
+        assert!(matches!(reply, Some(artifact_reply::Reply::Failure(f)) if f.id == "draining"));
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use larder_service::{Clock, Digest};
 
-use crate::error::absent;
+use larder_tree::{Discard, MAX_CONTENT_BYTES, Reading, absent, read};
+
 use crate::memo::Memo;
-use crate::read::{Discard, MAX_CONTENT_BYTES, Reading, read};
 use crate::{FingerprintError, Kind, Presence, Stamp};
 
 /// Content of a file, and the stamp it was read under.

@@ -42,12 +42,17 @@ reasons! {
     DirectHit = "direct_hit", Hit, "every recorded input is unchanged";
     PreprocessedHit = "preprocessed_hit", Hit, "what changed in the recorded inputs are only comments and white space at the ends of lines";
     GoHit = "go_hit", Hit, "an output was put under this go action, and is unchanged";
+    FilesUnchanged = "files_unchanged", Hit, "no file has changed since the work was last done";
+    ArtifactFound = "artifact_found", Hit, "an artifact is kept under the key";
 
     FirstSeen = "first_seen", Miss, "no action with this compiler, these options and this source file was seen before";
     InputChanged = "input_changed", Miss, "a file that the action reads has changed";
     InputAppeared = "input_appeared", Miss, "a file appeared where the action had looked for one in vain";
     InputVanished = "input_vanished", Miss, "a file that the action relied on is gone";
     GoFirstSeen = "go_first_seen", Miss, "no output was put under this go action before";
+    FilesChanged = "files_changed", Miss, "files have changed since the work was last done";
+    WorkDue = "work_due", Miss, "the work is not marked as done since it was last found due";
+    ArtifactAbsent = "artifact_absent", Miss, "no artifact is kept under the key";
     VariableChanged = "variable_changed", Miss, "a variable that the source reads has changed";
     SurroundingsChanged = "surroundings_changed", Miss, "the result shows where or how it was made, and that has changed";
     ResultGone = "result_gone", Miss, "the result was evicted, cleared or found damaged";
@@ -93,6 +98,9 @@ reasons! {
     RequestMalformed = "request_malformed", Error, "the request could not be decoded";
     InternalError = "internal_error", Error, "larder failed in a way that it should not";
 
+    WorkMarked = "work_marked", Bypass, "how a work ended was noted, or that it must be done again";
+    ArtifactStored = "artifact_stored", Bypass, "an artifact was handed in, and is kept";
+    ArtifactExists = "artifact_exists", Bypass, "an artifact was handed in under a key that is taken";
     NotACompile = "not_a_compile", Bypass, "the call is none that larder caches: a question, or a step that makes something else";
     Incremental = "incremental", Bypass, "an incremental compile is left to the compiler's own cache";
     LeaseLost = "lease_lost", Bypass, "the client went away before it could say how the tool ended";

@@ -10,6 +10,7 @@ pub mod code;
 pub mod depfile;
 pub mod directives;
 pub mod environment;
+pub mod fingerprints;
 pub mod frames;
 pub mod gorequest;
 pub mod link;

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use larder_fuzz::{
-    Check, answers, archive, args, code, depfile, directives, environment, frames, gorequest, link, manifest,
-    program, records, request, response, rust, study,
+    Check, answers, archive, args, code, depfile, directives, environment, fingerprints, frames, gorequest,
+    link, manifest, program, records, request, response, rust, study,
 };
 
-const TARGETS: [(&str, Check); 17] = [
+const TARGETS: [(&str, Check); 18] = [
     ("answers", answers::check),
     ("archive", archive::check),
     ("args", args::check),
@@ -15,6 +15,7 @@ const TARGETS: [(&str, Check); 17] = [
     ("depfile", depfile::check),
     ("directives", directives::check),
     ("environment", environment::check),
+    ("fingerprints", fingerprints::check),
     ("frames", frames::check),
     ("gorequest", gorequest::check),
     ("link", link::check),

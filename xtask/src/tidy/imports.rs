@@ -7,12 +7,14 @@ use serde_json::Value;
 use super::Finding;
 
 /// A crate, and the crates of the workspace that it may depend on, in tests too.
-const TABLE: [(&str, &[&str]); 16] = [
+const TABLE: [(&str, &[&str]); 18] = [
     ("larder-proto", &[]),
     ("larder-servicedef", &[]),
     ("larder-service", &["larder-proto"]),
+    ("larder-tree", &["larder-service"]),
     ("larder-store", &["larder-service"]),
-    ("larder-fingerprint", &["larder-service", "larder-store"]),
+    ("larder-fingerprint", &["larder-proto", "larder-service", "larder-store", "larder-tree"]),
+    ("larder-artifact", &["larder-proto", "larder-service", "larder-store"]),
     ("larder-compile", &["larder-proto", "larder-service", "larder-store", "larder-fingerprint"]),
     ("larder-gocache", &["larder-proto", "larder-service", "larder-store"]),
     ("larder-loopback", &[]),
@@ -27,15 +29,19 @@ const TABLE: [(&str, &[&str]); 16] = [
             "larder-service",
             "larder-store",
             "larder-fingerprint",
+            "larder-artifact",
             "larder-compile",
             "larder-gocache",
             "larder-dashboard",
         ],
     ),
-    ("larder-client", &["larder-glue", "larder-proto", "larder-servicedef"]),
+    ("larder-client", &["larder-glue", "larder-proto", "larder-servicedef", "larder-tree"]),
     ("larder-tests", &["larder-glue", "larder-proto", "larder-client", "larder-service"]),
     ("larder-host", &["larder-glue", "larder-loopback", "larder-proto", "larder-tests"]),
-    ("larder-fuzz", &["larder-client", "larder-compile", "larder-glue", "larder-proto", "larder-store"]),
+    (
+        "larder-fuzz",
+        &["larder-client", "larder-compile", "larder-glue", "larder-proto", "larder-store", "larder-tree"],
+    ),
     ("xtask", &[]),
 ];
 

@@ -13,7 +13,14 @@ const GROUPS: &[(&str, &[(&str, &str)])] = &[
             ("stats", "what came from the cache, what did not, and why"),
         ],
     ),
-    ("Cache", &[("rust", "what is cached of Rust"), ("clear", "remove what is cached")]),
+    (
+        "Cache",
+        &[
+            ("fingerprint", "whether files have changed since a work was last done"),
+            ("rust", "what is cached of Rust"),
+            ("clear", "remove what is cached"),
+        ],
+    ),
     (
         "Daemon",
         &[

@@ -6,6 +6,7 @@ mod completions;
 mod doctor;
 mod examples;
 mod explain;
+mod fingerprint;
 mod help;
 mod init;
 mod render;
@@ -71,6 +72,11 @@ enum Command {
         /// As JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Say whether files have changed since the work on them last succeeded
+    Fingerprint {
+        #[command(subcommand)]
+        command: fingerprint::Command,
     },
     /// Count the calls of one build by themselves
     Session {
@@ -164,6 +170,7 @@ pub fn run() -> ExitCode {
         Command::Build { command } => build::run(&command),
         Command::Explain { file: Some(file), json } => explain::run(&file, json),
         Command::Explain { file: None, json } => explain::last_build(json),
+        Command::Fingerprint { command } => return fingerprint::run(&command),
         Command::Session { command } => session::run(&command),
         Command::Rust { command } => rust::run(&command),
         Command::Init(options) => init::run(&options),
@@ -209,8 +216,21 @@ mod tests {
     #[test]
     fn commands_are_told_from_tools() {
         for word in [
-            "start", "stop", "restart", "clear", "session", "status", "stats", "explain", "doctor", "go",
-            "rust", "build", "init",
+            "start",
+            "stop",
+            "restart",
+            "clear",
+            "session",
+            "status",
+            "stats",
+            "explain",
+            "doctor",
+            "go",
+            "rust",
+            "build",
+            "init",
+            "completions",
+            "fingerprint",
         ] {
             assert!(is_command(OsStr::new(word)), "{word}");
         }

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 const COARSEST_STEP_NS: u64 = 2_000_000_000;
 
 /// What the file system says about a file. Two equal, [old enough](Stamp::proves_content_at) stamps mean equal content.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Stamp {
     /// Bytes.
     pub size: u64,
@@ -61,7 +61,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub(crate) fn of(metadata: &Metadata) -> Self {
+    /// The kind that `metadata` is of.
+    #[must_use]
+    pub fn of(metadata: &Metadata) -> Self {
         if metadata.is_file() {
             Self::File
         } else if metadata.is_dir() {

@@ -19,15 +19,21 @@ const ATTEMPTS: usize = 4;
 const CHUNK: usize = 128 << 10;
 
 /// What one reading found.
-pub(crate) struct Reading {
-    pub(crate) digest: Digest,
-    pub(crate) stamp: Stamp,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Digest of the content.
+    pub digest: Digest,
+    /// The stamp before and after the content was read.
+    pub stamp: Stamp,
     /// A later change of the content would show in the stamp.
-    pub(crate) lasting: bool,
+    pub lasting: bool,
 }
 
 /// Reads the file to its end, handing its content to `sink` too, which may see several attempts.
-pub(crate) fn read(
+///
+/// # Errors
+/// Every [`FingerprintError`]; `TooLarge` beyond `limit` bytes.
+pub fn read(
     path: &Path,
     clock: &dyn Clock,
     limit: u64,
@@ -42,7 +48,7 @@ pub(crate) fn read(
 }
 
 /// Where the content goes besides the digest.
-pub(crate) trait Sink {
+pub trait Sink {
     /// Forget everything: a reading of about `size` bytes begins.
     fn start(&mut self, size: u64);
     /// The next part.
@@ -50,7 +56,8 @@ pub(crate) trait Sink {
 }
 
 /// Keeps nothing.
-pub(crate) struct Discard;
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Discard;
 
 impl Sink for Discard {
     fn start(&mut self, _: u64) {}

@@ -44,7 +44,9 @@ pub enum FingerprintError {
 }
 
 impl FingerprintError {
-    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+    /// What `source` says of `path`.
+    #[must_use]
+    pub fn io(path: &Path, source: io::Error) -> Self {
         if absent(&source) {
             return Self::Missing { path: path.to_owned() };
         }
@@ -65,6 +67,7 @@ impl FingerprintError {
 }
 
 /// Whether `error` says that nothing is at the path, as an opening program would conclude.
-pub(crate) fn absent(error: &io::Error) -> bool {
+#[must_use]
+pub fn absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

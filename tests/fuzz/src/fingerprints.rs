@@ -1,0 +1,18 @@
+//! What a caller's cache file says of fingerprints.
+
+use larder_tree::{State, fuzzing};
+
+/// What is read is written the same way again; everything else is refused.
+///
+/// # Panics
+/// Where that does not hold.
+pub fn check(bytes: &[u8]) {
+    one_form(bytes);
+    one_form(&fuzzing::sealed(bytes));
+}
+
+fn one_form(bytes: &[u8]) {
+    let Some(state) = State::decode(bytes) else { return };
+    assert_eq!(State::decode(&state.encode()).as_ref(), Some(&state), "what was read can be written");
+    assert_eq!(state.encode(), bytes, "one state has one form");
+}

@@ -1,0 +1,301 @@
+//! Whether anything has changed since the last success.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use larder_service::{Clock, SystemClock};
+
+use crate::walk::{self, Visit, is_executable, read_one};
+use crate::{
+    Discard, Entry, FingerprintError, Found, Kept, Reading, Selection, Snapshot, Stamp, State, TreeError,
+    read,
+};
+
+/// Reads one file; may answer from memory where that is proven.
+pub trait Reader: Sync {
+    /// Content and stamp of the ordinary file at `path`.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is no ordinary file.
+    fn read(&self, path: &Path) -> Result<Reading, FingerprintError>;
+}
+
+/// Reads every file.
+pub struct Plain<'a>(&'a dyn Clock);
+
+impl<'a> Plain<'a> {
+    /// By the time that `clock` shows.
+    #[must_use]
+    pub fn new(clock: &'a dyn Clock) -> Self {
+        Self(clock)
+    }
+}
+
+impl Plain<'static> {
+    /// By the system's time.
+    #[must_use]
+    pub fn by_system_time() -> Self {
+        Self(&SystemClock)
+    }
+}
+
+impl Reader for Plain<'_> {
+    fn read(&self, path: &Path) -> Result<Reading, FingerprintError> {
+        read(path, self.0, u64::MAX, &mut Discard)
+    }
+}
+
+/// How closely files are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Stamps first; the content only where a stamp is another, or proves nothing.
+    TwoLayer,
+    /// The content of every file.
+    Content,
+}
+
+/// Paths from the root, each list in byte order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// There now and not at the last success.
+    pub added: Vec<Vec<u8>>,
+    /// There at the last success and not now.
+    pub removed: Vec<Vec<u8>>,
+    /// With another content, or executable when it was not, or the other way round.
+    pub changed: Vec<Vec<u8>>,
+    /// Cannot be looked at, and so counts as changed.
+    pub unreadable: Vec<Vec<u8>>,
+}
+
+impl Changes {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty()
+            && self.removed.is_empty()
+            && self.changed.is_empty()
+            && self.unreadable.is_empty()
+    }
+}
+
+/// The answer to a check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// Nothing has to be done.
+    pub unchanged: bool,
+    /// What differs from the last success with this selection.
+    pub changes: Changes,
+    /// Why there is something to do although no file may have changed; empty where files alone are the reason.
+    pub because: &'static str,
+    /// How many files were looked at.
+    pub files: u64,
+    /// What is to be kept from now on; `None`: what was kept before.
+    pub state: Option<State>,
+}
+
+/// No success is known.
+const NEVER: &str = "no success was marked before";
+/// What was kept is lost.
+const DAMAGED: &str = "what was kept is damaged or of another version";
+/// The selection is another one.
+const OTHER_SELECTION: &str = "the last success was with another selection of files";
+/// The last work failed.
+const FAILED: &str = "the last work failed";
+/// The last work was not marked.
+const UNMARKED: &str = "the last work was not marked as a success";
+
+/// Compares the files of `selection` with the last success in `kept`, passing by the file with the device and inode
+/// `skip`.
+///
+/// # Errors
+/// When the root cannot be listed, or the walk does not come to an end.
+pub fn check(
+    selection: &Selection,
+    depth: Depth,
+    kept: Kept,
+    skip: Option<(u64, u64)>,
+    reader: &dyn Reader,
+) -> Result<Checked, TreeError> {
+    let id = selection.id();
+    let (earlier, because) = match kept {
+        Kept::Nothing => (None, NEVER),
+        Kept::Damaged => (None, DAMAGED),
+        Kept::State(state) if state.selection != id => (None, OTHER_SELECTION),
+        Kept::State(state) => {
+            let because = match (&state.success, state.failed, &state.pending) {
+                (None, ..) => NEVER,
+                (_, true, _) => FAILED,
+                (_, _, Some(_)) => UNMARKED,
+                _ => "",
+            };
+            (state.success, because)
+        }
+    };
+    let known = earlier.is_some();
+    let earlier = earlier.unwrap_or_default();
+    let seen = Seen::default();
+    let comparison = Comparison::new(&earlier, depth, reader);
+    walk::walk(selection, skip, || Comparing {
+        comparison: &comparison,
+        part: Seen::default(),
+        seen: &seen,
+    })?;
+    let Lists { new, refreshed, unchanged } = seen.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let changes = comparison.changes(&new);
+    let files = (unchanged + new.len() + refreshed.len()) as u64;
+    let nothing = known && because.is_empty() && changes.is_empty();
+    let failed = because == FAILED;
+    if nothing && refreshed.is_empty() {
+        return Ok(Checked { unchanged: true, changes, because, files, state: None });
+    }
+    let met = comparison.into_met();
+    let now = now(&earlier, &met, new, refreshed);
+    let state = if nothing {
+        State { selection: id, failed: false, success: Some(now), pending: None }
+    } else {
+        State { selection: id, failed, success: known.then_some(earlier), pending: Some(now) }
+    };
+    Ok(Checked { unchanged: nothing, changes, because, files, state: Some(state) })
+}
+
+/// All that is there now: what is as it was, and what is not.
+fn now(earlier: &Snapshot, met: &[bool], new: Vec<Entry>, refreshed: Vec<(usize, Stamp)>) -> Snapshot {
+    let replaced: std::collections::HashSet<&[u8]> = new.iter().map(|entry| &*entry.path).collect();
+    let stamps: HashMap<usize, Stamp> = refreshed.into_iter().collect();
+    let kept =
+        earlier.entries.iter().enumerate().filter(|(at, entry)| met[*at] && !replaced.contains(&*entry.path));
+    let mut entries: Vec<Entry> = kept
+        .map(|(at, entry)| {
+            let mut entry = entry.clone();
+            if let (Some(later), Found::File { stamp, .. }) = (stamps.get(&at), &mut entry.found) {
+                *stamp = *later;
+            }
+            entry
+        })
+        .collect();
+    entries.extend(new);
+    Snapshot::of(entries)
+}
+
+/// What was found at the last success, to be held against what is there.
+struct Comparison<'a> {
+    earlier: &'a Snapshot,
+    places: HashMap<&'a [u8], usize>,
+    met: Vec<AtomicBool>,
+    depth: Depth,
+    reader: &'a dyn Reader,
+}
+
+/// What one thread came across, or all of them.
+#[derive(Default)]
+struct Seen(Mutex<Lists>);
+
+#[derive(Default)]
+struct Lists {
+    /// Not as it was.
+    new: Vec<Entry>,
+    /// As it was, under another stamp.
+    refreshed: Vec<(usize, Stamp)>,
+    /// How many are as they were.
+    unchanged: usize,
+}
+
+impl<'a> Comparison<'a> {
+    fn new(earlier: &'a Snapshot, depth: Depth, reader: &'a dyn Reader) -> Self {
+        let places = earlier.entries.iter().enumerate().map(|(at, entry)| (&*entry.path, at)).collect();
+        let met = earlier.entries.iter().map(|_| AtomicBool::new(false)).collect();
+        Self { earlier, places, met, depth, reader }
+    }
+
+    fn into_met(self) -> Vec<bool> {
+        self.met.into_iter().map(AtomicBool::into_inner).collect()
+    }
+
+    fn changes(&self, new: &[Entry]) -> Changes {
+        let mut changes = Changes::default();
+        for entry in new {
+            let list = match &entry.found {
+                Found::Unreadable => &mut changes.unreadable,
+                _ if self.places.contains_key(&*entry.path) => &mut changes.changed,
+                _ => &mut changes.added,
+            };
+            list.push(entry.path.to_vec());
+        }
+        let gone = self.met.iter().zip(&self.earlier.entries).filter(|(met, _)| !met.load(Ordering::Relaxed));
+        changes.removed = gone.map(|(_, entry)| entry.path.to_vec()).collect();
+        changes.added.sort_unstable();
+        changes.changed.sort_unstable();
+        changes.unreadable.sort_unstable();
+        changes
+    }
+}
+
+/// One thread of a comparison.
+struct Comparing<'a> {
+    comparison: &'a Comparison<'a>,
+    part: Seen,
+    seen: &'a Seen,
+}
+
+impl Comparing<'_> {
+    fn part(&mut self) -> &mut Lists {
+        self.part.0.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn compare(&mut self, place: Option<usize>, from_root: &[u8], found: Found) {
+        let earlier = place.map(|at| (at, &self.comparison.earlier.entries[at].found));
+        match earlier {
+            Some((at, earlier)) if earlier.is_same(&found) => {
+                if let (Found::File { stamp, .. }, true) = (found, *earlier != found) {
+                    self.part().refreshed.push((at, stamp));
+                } else {
+                    self.part().unchanged += 1;
+                }
+            }
+            _ => self.part().new.push(Entry { path: from_root.into(), found }),
+        }
+    }
+
+    fn meet(&self, from_root: &[u8]) -> Option<usize> {
+        let place = self.comparison.places.get(from_root).copied()?;
+        self.comparison.met[place].store(true, Ordering::Relaxed);
+        Some(place)
+    }
+}
+
+impl Visit for Comparing<'_> {
+    fn file(&mut self, from_root: &[u8], path: &Path, metadata: &std::fs::Metadata) {
+        let place = self.comparison.places.get(from_root).copied();
+        if let (Some(at), Depth::TwoLayer) = (place, self.comparison.depth)
+            && let Found::File { stamp, executable, .. } = self.comparison.earlier.entries[at].found
+            && stamp == Stamp::of(metadata)
+            && executable == is_executable(metadata)
+        {
+            self.comparison.met[at].store(true, Ordering::Relaxed);
+            self.part().unchanged += 1;
+            return;
+        }
+        // What has vanished meanwhile was not met.
+        if let Some(found) = read_one(self.comparison.reader, path) {
+            let place = self.meet(from_root);
+            self.compare(place, from_root, found);
+        }
+    }
+
+    fn other(&mut self, from_root: &[u8], found: Found) {
+        let place = self.meet(from_root);
+        self.compare(place, from_root, found);
+    }
+}
+
+impl Drop for Comparing<'_> {
+    fn drop(&mut self) {
+        let part = std::mem::take(self.part());
+        let mut all = self.seen.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.new.extend(part.new);
+        all.refreshed.extend(part.refreshed);
+        all.unchanged += part.unchanged;
+    }
+}

@@ -1,0 +1,271 @@
+//! Looking at every file of a selection, on all processors.
+
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ignore::{DirEntry, ParallelVisitor, ParallelVisitorBuilder, WalkBuilder, WalkState};
+use larder_service::Digest;
+
+use crate::{Entry, FingerprintError, Found, Reader, Selection, Snapshot, Stamp, absent};
+
+/// Most paths that one walk looks at: links can make a small tree a huge one.
+const MAX_PATHS: usize = 4_000_000;
+
+/// Most threads of one walk.
+const MAX_THREADS: usize = 16;
+
+/// Why a folder could not be looked at.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TreeError {
+    /// The root cannot be listed.
+    #[error("failed to list {}", .root.display())]
+    Root {
+        /// As it was given.
+        root: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The walk does not come to an end.
+    #[error("failed to list {}: it has more than {MAX_PATHS} files and folders\nhint: a link may lead out of it; leave it out with --exclude", .root.display())]
+    TooLarge {
+        /// As it was given.
+        root: PathBuf,
+    },
+    /// The walk failed without saying where.
+    #[error("failed to list {}: {why}", .root.display())]
+    Walk {
+        /// As it was given.
+        root: PathBuf,
+        /// What it says.
+        why: String,
+    },
+}
+
+/// What a walk comes across, on any of its threads.
+pub(crate) trait Visit: Send {
+    /// The ordinary file at `path`, `from_root` as bytes.
+    fn file(&mut self, from_root: &[u8], path: &Path, metadata: &std::fs::Metadata);
+    /// Anything else.
+    fn other(&mut self, from_root: &[u8], found: Found);
+}
+
+/// Shows every file of `selection` to one of the visitors that `visitor` makes; the file with the device and inode
+/// `skip` is passed by.
+pub(crate) fn walk<'s, V: Visit + 's>(
+    selection: &Selection,
+    skip: Option<(u64, u64)>,
+    visitor: impl Fn() -> V + Sync + 's,
+) -> Result<(), TreeError> {
+    let root = selection.root();
+    let failed = |source| TreeError::Root { root: root.to_owned(), source };
+    std::fs::read_dir(root).map_err(failed)?;
+    let heeds = selection.heeds_ignore_rules();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
+    let shared = Arc::new(selection.clone());
+    let filter = Arc::clone(&shared);
+    let walker = WalkBuilder::new(root)
+        .standard_filters(false)
+        .git_ignore(heeds)
+        .git_exclude(heeds)
+        .ignore(heeds)
+        .parents(heeds)
+        // What lies elsewhere must not decide what of a tree counts.
+        .git_global(false)
+        .require_git(false)
+        .follow_links(true)
+        .threads(threads)
+        .filter_entry(move |entry| {
+            entry.depth() == 0
+                || !entry.path().strip_prefix(&filter.root).is_ok_and(|path| filter.excludes(path))
+        })
+        .build_parallel();
+    let walk = Shared {
+        selection,
+        skip,
+        root_bytes: root.as_os_str().as_bytes().len(),
+        paths: AtomicUsize::new(0),
+        too_large: AtomicBool::new(false),
+        error: Mutex::new(None),
+    };
+    walker.visit(&mut Builder { walk: &walk, visitor: &visitor });
+    if walk.too_large.into_inner() {
+        return Err(TreeError::TooLarge { root: root.to_owned() });
+    }
+    match walk.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(why) => Err(TreeError::Walk { root: root.to_owned(), why }),
+        None => Ok(()),
+    }
+}
+
+struct Shared<'a> {
+    selection: &'a Selection,
+    skip: Option<(u64, u64)>,
+    root_bytes: usize,
+    paths: AtomicUsize,
+    too_large: AtomicBool,
+    error: Mutex<Option<String>>,
+}
+
+struct Builder<'a, F> {
+    walk: &'a Shared<'a>,
+    visitor: &'a F,
+}
+
+impl<'s, V: Visit + 's, F: Fn() -> V> ParallelVisitorBuilder<'s> for Builder<'s, F> {
+    fn build(&mut self) -> Box<dyn ParallelVisitor + 's> {
+        Box::new(Visitor { walk: self.walk, visitor: (self.visitor)() })
+    }
+}
+
+struct Visitor<'a, V> {
+    walk: &'a Shared<'a>,
+    visitor: V,
+}
+
+impl<V: Visit> ParallelVisitor for Visitor<'_, V> {
+    fn visit(&mut self, entry: Result<DirEntry, ignore::Error>) -> WalkState {
+        if self.walk.paths.fetch_add(1, Ordering::Relaxed) >= MAX_PATHS {
+            self.walk.too_large.store(true, Ordering::Relaxed);
+            return WalkState::Quit;
+        }
+        match entry {
+            Ok(entry) if entry.file_type().is_some_and(|kind| kind.is_dir()) => {}
+            Ok(entry) => self.file(entry.path(), entry.path_is_symlink()),
+            Err(error) => match path_of(&error) {
+                Some(path) => self.trouble(path),
+                None => {
+                    let mut first = self.walk.error.lock().unwrap_or_else(PoisonError::into_inner);
+                    first.get_or_insert_with(|| error.to_string());
+                    return WalkState::Quit;
+                }
+            },
+        }
+        WalkState::Continue
+    }
+}
+
+impl<V: Visit> Visitor<'_, V> {
+    fn file(&mut self, path: &Path, is_link: bool) {
+        let Some(from_root) = self.below_root(path) else { return };
+        if !self.walk.selection.includes(Path::new(std::ffi::OsStr::from_bytes(from_root))) {
+            return;
+        }
+        let metadata = if is_link { path.metadata() } else { path.symlink_metadata() };
+        match metadata {
+            Ok(metadata) if metadata.is_file() => {
+                if self.walk.skip != Some((metadata.dev(), metadata.ino())) {
+                    self.visitor.file(from_root, path, &metadata);
+                }
+            }
+            // It was no folder when the folder it is in was listed, and so was not looked into.
+            Ok(metadata) if metadata.is_dir() => self.visitor.other(from_root, Found::Unreadable),
+            Ok(_) => self.visitor.other(from_root, Found::Other),
+            Err(_) => self.trouble(path),
+        }
+    }
+
+    /// What is at `path`, where the walk could not look: gone, a link that leads nowhere, or closed to us.
+    fn trouble(&mut self, path: &Path) {
+        let Some(from_root) = self.below_root(path) else {
+            let mut first = self.walk.error.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert_with(|| "the root cannot be listed".to_owned());
+            return;
+        };
+        let selection = self.walk.selection;
+        let from_root_path = Path::new(std::ffi::OsStr::from_bytes(from_root));
+        if selection.excludes(from_root_path) {
+            return;
+        }
+        match path.symlink_metadata() {
+            Err(error) if absent(&error) => {}
+            // Should it lead to a folder one day, that folder's files appear then.
+            Ok(metadata) if metadata.is_symlink() && !selection.includes(from_root_path) => {}
+            Ok(metadata) if metadata.is_symlink() => {
+                let text = std::fs::read_link(path).map(|text| Digest::of(text.as_os_str().as_bytes()));
+                self.visitor.other(from_root, text.map_or(Found::Unreadable, Found::Link));
+            }
+            Ok(metadata) if metadata.is_dir() || selection.includes(from_root_path) => {
+                self.visitor.other(from_root, Found::Unreadable);
+            }
+            Ok(_) => {}
+            Err(_) => self.visitor.other(from_root, Found::Unreadable),
+        }
+    }
+
+    fn below_root<'p>(&self, path: &'p Path) -> Option<&'p [u8]> {
+        let rest = path.as_os_str().as_bytes().get(self.walk.root_bytes..)?;
+        let rest = rest.strip_prefix(b"/").unwrap_or(rest);
+        (!rest.is_empty()).then_some(rest)
+    }
+}
+
+fn path_of(error: &ignore::Error) -> Option<&Path> {
+    match error {
+        ignore::Error::WithPath { path, .. } => Some(path),
+        ignore::Error::Loop { child, .. } => Some(child),
+        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => path_of(err),
+        ignore::Error::Partial(errors) => errors.first().and_then(path_of),
+        _ => None,
+    }
+}
+
+/// What reading the file at `path` found.
+pub(crate) fn read_one(reader: &dyn Reader, path: &Path) -> Option<Found> {
+    let executable = match path.metadata() {
+        Ok(metadata) => is_executable(&metadata),
+        Err(error) if absent(&error) => return None,
+        Err(_) => return Some(Found::Unreadable),
+    };
+    match reader.read(path) {
+        Ok(reading) => {
+            let stamp = if reading.lasting { reading.stamp } else { Stamp::default() };
+            Some(Found::File { digest: reading.digest, executable, stamp })
+        }
+        Err(FingerprintError::Missing { .. }) => None,
+        Err(_) => Some(Found::Unreadable),
+    }
+}
+
+pub(crate) fn is_executable(metadata: &std::fs::Metadata) -> bool {
+    metadata.mode() & 0o100 != 0
+}
+
+/// Reads every file of `selection`.
+///
+/// # Errors
+/// When the root cannot be listed, or the walk does not come to an end.
+pub fn snapshot(selection: &Selection, reader: &dyn Reader) -> Result<Snapshot, TreeError> {
+    let all = Mutex::new(Vec::new());
+    walk(selection, None, || Reading { reader, entries: Vec::new(), all: &all })?;
+    Ok(Snapshot::of(all.into_inner().unwrap_or_else(PoisonError::into_inner)))
+}
+
+/// Reads what it is shown.
+struct Reading<'a> {
+    reader: &'a dyn Reader,
+    entries: Vec<Entry>,
+    all: &'a Mutex<Vec<Entry>>,
+}
+
+impl Visit for Reading<'_> {
+    fn file(&mut self, from_root: &[u8], path: &Path, _: &std::fs::Metadata) {
+        if let Some(found) = read_one(self.reader, path) {
+            self.entries.push(Entry { path: from_root.into(), found });
+        }
+    }
+
+    fn other(&mut self, from_root: &[u8], found: Found) {
+        self.entries.push(Entry { path: from_root.into(), found });
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).append(&mut self.entries);
+    }
+}

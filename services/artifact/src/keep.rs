@@ -25,9 +25,9 @@ impl Core {
         // A name that no earlier daemon has given: a client may still clear up behind it.
         let now = self.context.clock.unix_ns();
         let mut all = self.staging();
-        let folder = all.entry(connection).or_insert_with(|| {
-            self.context.tmp.join(format!("artifact-{connection}-{now}"))
-        });
+        let folder = all
+            .entry(connection)
+            .or_insert_with(|| self.context.tmp.join(format!("artifact-{connection}-{now}")));
         let made = DirBuilder::new().mode(0o700).recursive(true).create(&*folder);
         made.map_err(|error| {
             Refusal(Reason::StoreFailed, format!("failed to make {}: {error}", folder.display()))
@@ -87,7 +87,8 @@ impl Core {
         staging: Option<&Path>,
         output: &ArtifactOutput,
     ) -> Result<OutputBlob, Refusal> {
-        let staging = staging.ok_or_else(|| malformed("the connection was not opened for files".to_owned()))?;
+        let staging =
+            staging.ok_or_else(|| malformed("the connection was not opened for files".to_owned()))?;
         // A file of this very folder, and no other.
         let name = str::from_utf8(&output.file).unwrap_or_default();
         if name.is_empty() || name.len() > 20 || !name.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -48,7 +48,9 @@ pub enum LimitError {
     #[error("failed to compare {0} parts of a key: at most {MAX_PARTS} are kept")]
     Parts(usize),
     /// A part of a key.
-    #[error("failed to keep a part of a key: its name has at most {MAX_PART_BYTES} bytes, its digest {MAX_DIGEST_BYTES}")]
+    #[error(
+        "failed to keep a part of a key: its name has at most {MAX_PART_BYTES} bytes, its digest {MAX_DIGEST_BYTES}"
+    )]
     Part,
     /// A stream is too long.
     #[error("failed to keep a stream of {0} bytes: at most {MAX_STREAM_BYTES} are kept")]

@@ -68,7 +68,8 @@ pub(crate) fn difference(before: &ArtifactParts, now: &ArtifactParts) -> Option<
             return Some((reason(kind, appeared), of_kind(&key)));
         }
         if let Some(key) = known.keys().find(changed) {
-            let vanished = if kind == ArtifactPartKind::Input { Reason::InputVanished } else { reason(kind, false) };
+            let vanished =
+                if kind == ArtifactPartKind::Input { Reason::InputVanished } else { reason(kind, false) };
             return Some((vanished, of_kind(&key)));
         }
     }

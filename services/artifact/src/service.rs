@@ -83,6 +83,11 @@ impl Artifacts {
     }
 }
 
+/// Whether a client may say it: why it keeps nothing, or that it could not write what it would keep.
+fn says_why(reason: Reason) -> bool {
+    reason.outcome() == Outcome::Uncacheable || reason == Reason::StoreFailed
+}
+
 impl Core {
     fn answer(&self, connection: ConnectionId, start: u64, request: &[u8]) -> Reply {
         let mut name = ArtifactName::default();
@@ -119,7 +124,7 @@ impl Core {
     fn skip(&self, start: u64, name: &ArtifactName, skip: ArtifactSkip) -> Result<Reply, Refusal> {
         let known = Reason::ALL.iter().find(|reason| reason.id() == skip.reason);
         // Only why nothing is kept: what was found or kept is counted when that happens.
-        let Some(reason) = known.filter(|reason| reason.outcome() == Outcome::Uncacheable) else {
+        let Some(reason) = known.filter(|reason| says_why(**reason)) else {
             return Err(Refusal(Reason::RequestMalformed, "the reason is none to keep nothing".to_owned()));
         };
         let record = NewRecord { detail: skip.detail, tool_us: skip.tool_us, ..NewRecord::default() };

@@ -87,6 +87,7 @@ reasons! {
     ToolFailed = "tool_failed", Uncacheable, "the tool ended with an error; failures are not stored";
     StreamsMixed = "streams_mixed", Uncacheable, "the tool wrote to both streams, and their order cannot be kept";
     StreamsTooLarge = "streams_too_large", Uncacheable, "the tool wrote more to its streams than is kept";
+    StreamsLeftOpen = "streams_left_open", Uncacheable, "a process that the tool left behind held its streams open";
     OutputMissing = "output_missing", Uncacheable, "the tool succeeded and an expected output is not there";
     OutputNotWritten = "output_not_written", Uncacheable, "the tool succeeded and left an expected output as it was";
     DependenciesUnreadable = "dependencies_unreadable", Uncacheable, "the list of files that the tool read could not be understood";

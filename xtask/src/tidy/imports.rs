@@ -38,7 +38,10 @@ const TABLE: [(&str, &[&str]); 18] = [
     ("larder-client", &["larder-glue", "larder-proto", "larder-servicedef", "larder-tree"]),
     ("larder-tests", &["larder-glue", "larder-proto", "larder-client", "larder-service"]),
     ("larder-host", &["larder-glue", "larder-loopback", "larder-proto", "larder-tests"]),
-    ("larder-fuzz", &["larder-client", "larder-compile", "larder-glue", "larder-proto", "larder-store", "larder-tree"]),
+    (
+        "larder-fuzz",
+        &["larder-client", "larder-compile", "larder-glue", "larder-proto", "larder-store", "larder-tree"],
+    ),
     ("xtask", &[]),
 ];
 

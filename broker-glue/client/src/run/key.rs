@@ -82,7 +82,8 @@ impl RunKey {
         for output in &plan.outputs {
             // Where the command makes the folder itself, so does larder.
             let there = output.place.parent().is_some_and(Path::is_dir);
-            let name = [b"folder of ", output.shown.as_os_str().as_bytes()].concat();
+            let path = output.place.strip_prefix(&plan.root).unwrap_or(&output.place);
+            let name = [b"folder of ", path.as_os_str().as_bytes()].concat();
             part(surroundings, &name, vec![u8::from(there)]);
         }
         for input in inputs {

@@ -173,6 +173,9 @@ fn look(plan: &Plan, call: &ToolCall, tool: &OsStr) -> Result<(Vec<Input>, RunKe
     let found = inputs::expand(&plan.patterns).map_err(|error| Why("input_unreadable", error.to_string()))?;
     let mut inputs = Vec::with_capacity(found.len());
     for path in found {
+        if path.metadata().is_ok_and(|there| !there.is_file()) {
+            return Err(Why::of("input_not_a_file", &path));
+        }
         let read = Input::read(path.clone());
         inputs.push(read.map_err(|_| Why::of("input_unreadable", &path))?);
     }

@@ -285,11 +285,87 @@ fn stats() -> Stats {
     Stats { schema_version: 1, since_unix_ms: 9, services: vec![service], records: vec![record] }
 }
 
+fn artifact_name() -> ArtifactName {
+    ArtifactName {
+        space: "default".into(),
+        key: "k".into(),
+        tool: "sort".into(),
+        source: "*.txt".into(),
+        output: "sorted".into(),
+        cwd: "/src".into(),
+        parent_pid: 1,
+        mount_namespace: 2,
+        root_device: 3,
+        root_inode: 4,
+        session: "s".into(),
+    }
+}
+
+fn artifact_parts() -> ArtifactParts {
+    let kind = ArtifactPartKind::Variable.into();
+    let part = ArtifactPart { kind, name: "LANG".into(), digest: vec![6; 32] };
+    ArtifactParts { slot: vec![5; 32], parts: vec![part] }
+}
+
+fn artifact_output() -> ArtifactOutput {
+    ArtifactOutput { name: "0".into(), file: b"1".to_vec(), size: 2, mode: 0o644, hash: vec![3; 32] }
+}
+
+#[test]
+fn artifact_requests_keep_their_bytes() {
+    use artifact_request::Request;
+    let request =
+        |request| ArtifactRequest { protocol: 1, client_version: "0.1.0".into(), request: Some(request) };
+    let (name, parts) = (Some(artifact_name()), Some(artifact_parts()));
+    let lookup = ArtifactLookup { name: name.clone(), parts: parts.clone(), only_presence: true };
+    golden("artifact_lookup.bin", &request(Request::Lookup(lookup)));
+    let store = ArtifactStore {
+        name: name.clone(),
+        outputs: vec![artifact_output()],
+        stdout: b"out".to_vec(),
+        stderr: b"err".to_vec(),
+        exit_code: 7,
+        tool_us: 8,
+        parts,
+    };
+    golden("artifact_store.bin", &request(Request::Store(store)));
+    let skip = ArtifactSkip { name, reason: "tool_failed".into(), detail: "x".into(), tool_us: 9 };
+    golden("artifact_skip.bin", &request(Request::Skip(skip)));
+    golden("artifact_open.bin", &request(Request::Open(ArtifactOpen {})));
+}
+
+#[test]
+fn artifact_replies_keep_their_bytes() {
+    use artifact_reply::Reply;
+    let reply = |reply| ArtifactReply { protocol: 1, daemon_version: "0.1.0".into(), reply: Some(reply) };
+    let found = ArtifactFound {
+        outputs: vec![artifact_output()],
+        stdout: b"out".to_vec(),
+        stderr: b"err".to_vec(),
+        exit_code: 7,
+        tool_us: 8,
+        created_unix_ms: 9,
+    };
+    golden("artifact_found.bin", &reply(Reply::Found(found)));
+    let (reason, sentence) = ("input_changed".into(), "it has changed".into());
+    let absent = ArtifactAbsent { reason, sentence, detail: "x".into() };
+    golden("artifact_absent.bin", &reply(Reply::Absent(absent)));
+    golden("artifact_stored.bin", &reply(Reply::Stored(ArtifactStored { bytes: 1 })));
+    golden("artifact_exists.bin", &reply(Reply::AlreadyExists(ArtifactAlreadyExists { same: true })));
+    golden("artifact_skipped.bin", &reply(Reply::Skipped(ArtifactSkipped {})));
+    let failure = ArtifactFailure { id: "request_malformed".into(), sentence: "it cannot be decoded".into() };
+    golden("artifact_failure.bin", &reply(Reply::Failure(failure)));
+    let no = NotSupported { sentence: "no such request".into(), daemon_speaks: 1 };
+    golden("artifact_not_supported.bin", &reply(Reply::NotSupported(no)));
+    let opened = ArtifactOpened { staging: b"/cache/tmp/artifact-1".to_vec() };
+    golden("artifact_opened.bin", &reply(Reply::Opened(opened)));
+}
+
 #[test]
 fn every_message_has_golden_bytes() {
     // The names in the definitions, read as text, so that a new request or reply cannot be forgotten here.
     let known = include_str!("golden.rs");
-    for file in ["control", "compile", "gocache", "session"] {
+    for file in ["control", "compile", "gocache", "artifact", "session"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("larder/v1/{file}.proto"));
         let text = std::fs::read_to_string(path).expect("the definitions");
         let messages = text.lines().filter_map(|line| line.strip_prefix("message ")?.split(' ').next());

@@ -147,6 +147,8 @@ pages! {
     c "docs/c.md"
     rust "docs/rust.md"
     go_ "docs/go.md"
+    any_command "docs/run.md"
+    fingerprints "docs/fingerprints.md"
     how_it_works "docs/how-it-works.md"
     troubleshooting "docs/troubleshooting.md"
     operations "docs/operations.md"

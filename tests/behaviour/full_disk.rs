@@ -51,3 +51,20 @@ fn a_disk_without_room_for_an_index_leaves_the_compiler_to_run() {
     let stats = on_a_disk_of(&sandbox, 8, COMPILE_TWICE);
     assert_eq!(reason(&stats), "store_failed", "{stats}");
 }
+
+#[test]
+fn an_output_of_any_command_that_does_not_fit_is_not_kept() {
+    if !may_mount() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write_settled("in", "");
+    let script = "\"$LARDER\" start >/dev/null
+        for round in 1 2; do
+            rm -f made; \"$LARDER\" run --input in --output made -- sh -c 'head -c 6000000 /dev/zero >made'
+            test \"$(wc -c <made)\" = 6000000
+        done
+        \"$LARDER\" stats --json --records 1";
+    let stats = on_a_disk_of(&sandbox, 4096, script);
+    assert_eq!(reason(&stats), "store_failed", "{stats}");
+}

@@ -1,6 +1,7 @@
 //! What larder promises, one file per behaviour.
 
 mod archives;
+mod artifact_lane;
 mod bad_input;
 mod brokers;
 mod build_systems;
@@ -25,7 +26,9 @@ mod portable;
 mod projects;
 mod provoked;
 mod registration;
+mod run;
 mod rust;
 mod sessions;
 mod stock_brokers;
+mod store;
 mod switched_off;

@@ -9,6 +9,8 @@ pub mod go;
 pub mod session;
 pub mod wrapper;
 
+mod artifact;
 mod broker;
 mod complaint;
+mod run;
 mod running;

@@ -12,6 +12,15 @@ pub const MAX_SPACE_BYTES: usize = 64;
 /// Longest name of an output, bytes.
 const MAX_NAME_BYTES: usize = 255;
 
+/// Most parts of a key.
+pub(crate) const MAX_PARTS: usize = 20_000;
+
+/// Longest name of a part of a key, bytes.
+pub(crate) const MAX_PART_BYTES: usize = 4096;
+
+/// Longest digest of a part of a key, bytes.
+pub(crate) const MAX_DIGEST_BYTES: usize = 32;
+
 /// Why an artifact has no place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -35,6 +44,14 @@ pub enum LimitError {
     /// Too many outputs.
     #[error("failed to keep {0} outputs: at most {MAX_OUTPUTS} are kept")]
     Outputs(usize),
+    /// Too many parts of a key.
+    #[error("failed to compare {0} parts of a key: at most {MAX_PARTS} are kept")]
+    Parts(usize),
+    /// A part of a key.
+    #[error(
+        "failed to keep a part of a key: its name has at most {MAX_PART_BYTES} bytes, its digest {MAX_DIGEST_BYTES}"
+    )]
+    Part,
     /// A stream is too long.
     #[error("failed to keep a stream of {0} bytes: at most {MAX_STREAM_BYTES} are kept")]
     Stream(usize),

@@ -1,21 +1,19 @@
 //! A request in, a reply out, one record for each.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use larder_proto::lane::{ARTIFACT, Lane};
 use larder_proto::v1::{
-    ArtifactAbsent, ArtifactAlreadyExists, ArtifactFailure, ArtifactFound, ArtifactLookup, ArtifactName,
-    ArtifactOutput, ArtifactReply, ArtifactRequest, ArtifactSkip, ArtifactSkipped, ArtifactStore,
-    ArtifactStored, Figure, artifact_reply::Reply, artifact_request::Request,
+    ArtifactFailure, ArtifactName, ArtifactReply, ArtifactRequest, ArtifactSkip, ArtifactSkipped, Figure,
+    NotSupported, artifact_reply::Reply, artifact_request::Request,
 };
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
 use larder_service::{
     BoxFuture, Connection, ConnectionId, Context, Hasher, Key, NewRecord, Outcome, Reason, Service,
 };
-use larder_store::{ActionResult, OutputBlob, Store, StoreError};
+use larder_store::{Store, StoreError};
 use prost::Message as _;
 
 use crate::limits;
@@ -23,18 +21,23 @@ use crate::limits;
 /// The service's name in statistics.
 const NAME: &str = "artifact";
 
+/// Longest text of a record that a client chooses, characters.
+const MAX_TEXT: usize = 4096;
+
 /// Keeps results under their callers' keys.
 pub struct Artifacts(Arc<Core>);
 
-struct Core {
-    context: Context,
-    store: Arc<Store>,
+pub(crate) struct Core {
+    pub(crate) context: Context,
+    pub(crate) store: Arc<Store>,
     /// Held from the look whether a key is taken until it is.
-    taking: Mutex<()>,
+    pub(crate) taking: Mutex<()>,
+    /// The folders in which connections hand files in.
+    staging: Mutex<HashMap<ConnectionId, PathBuf>>,
 }
 
 /// Why a request is not answered: the reason, and what a person reads.
-struct Refusal(Reason, String);
+pub(crate) struct Refusal(pub(crate) Reason, pub(crate) String);
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
@@ -53,40 +56,64 @@ impl Artifacts {
     /// Over the store that all services share.
     #[must_use]
     pub fn new(context: Context, store: Arc<Store>) -> Self {
-        Self(Arc::new(Core { context, store, taking: Mutex::new(()) }))
+        let (taking, staging) = (Mutex::new(()), Mutex::default());
+        Self(Arc::new(Core { context, store, taking, staging }))
     }
 
     async fn answer(&self, connection: &Connection, request: &[u8]) -> Reply {
         let start = self.0.context.clock.monotonic_ns();
         let (core, id, request) = (Arc::clone(&self.0), connection.id, request.to_vec());
-        let work = tokio::task::spawn_blocking(move || core.answer(id, start, &request));
-        work.await.unwrap_or_else(|_| {
+        // Ends with this future, which ends with the connection at the latest.
+        let connected = Arc::new(());
+        let watched = Arc::downgrade(&connected);
+        let work = tokio::task::spawn_blocking(move || {
+            let reply = core.answer(id, start, &request);
+            if watched.strong_count() == 0 {
+                core.let_go(id);
+            }
+            reply
+        });
+        let reply = work.await.unwrap_or_else(|_| {
             let reason = Reason::InternalError;
             self.0.record(start, reason, &ArtifactName::default(), NewRecord::default());
             failure(reason, reason.sentence().to_owned())
-        })
+        });
+        drop(connected);
+        reply
     }
+}
+
+/// Whether a client may say it: why it keeps nothing, or that it could not write what it would keep.
+fn says_why(reason: Reason) -> bool {
+    reason.outcome() == Outcome::Uncacheable || reason == Reason::StoreFailed
 }
 
 impl Core {
     fn answer(&self, connection: ConnectionId, start: u64, request: &[u8]) -> Reply {
-        let malformed = |sentence: String| Err(Refusal(Reason::RequestMalformed, sentence));
         let mut name = ArtifactName::default();
-        let answered = match ArtifactRequest::decode(request).map(|request| request.request) {
-            Ok(Some(Request::Lookup(ArtifactLookup { name: Some(asked) }))) => {
-                name = asked;
-                self.lookup(connection, start, &name)
+        let answered = match ArtifactRequest::decode(request) {
+            Err(error) => Err(Refusal(Reason::RequestMalformed, error.to_string())),
+            Ok(ArtifactRequest { request: Some(request), protocol: PROTOCOL_VERSION, .. }) => match request {
+                Request::Lookup(lookup) => {
+                    name = lookup.name.clone().unwrap_or_default();
+                    self.lookup(connection, start, &name, &lookup)
+                }
+                Request::Store(store) => {
+                    name = store.name.clone().unwrap_or_default();
+                    self.keep(connection, start, &name, &store)
+                }
+                Request::Skip(skip) => {
+                    name = skip.name.clone().unwrap_or_default();
+                    self.skip(start, &name, skip)
+                }
+                Request::Open(_) => self.open(connection, start),
+            },
+            Ok(_) => {
+                let sentence = "this daemon does not know the request".to_owned();
+                let record = NewRecord { detail: sentence.clone(), ..NewRecord::default() };
+                self.record(start, Reason::RequestMalformed, &name, record);
+                return Reply::NotSupported(NotSupported { sentence, daemon_speaks: PROTOCOL_VERSION });
             }
-            Ok(Some(Request::Store(store))) => {
-                name = store.name.clone().unwrap_or_default();
-                self.store(start, &name, &store)
-            }
-            Ok(Some(Request::Skip(skip))) => {
-                name = skip.name.clone().unwrap_or_default();
-                self.skip(start, &name, skip)
-            }
-            Ok(_) => malformed("this daemon does not know the request".to_owned()),
-            Err(error) => malformed(error.to_string()),
         };
         answered.unwrap_or_else(|Refusal(reason, sentence)| {
             self.record(start, reason, &name, NewRecord { detail: sentence.clone(), ..NewRecord::default() });
@@ -94,111 +121,10 @@ impl Core {
         })
     }
 
-    fn lookup(&self, connection: ConnectionId, start: u64, name: &ArtifactName) -> Result<Reply, Refusal> {
-        let key = self.key(name)?;
-        let Some(kept) = self.store.action(&key)? else {
-            return Ok(self.absent(start, name, Reason::ArtifactAbsent));
-        };
-        let mut outputs = Vec::with_capacity(kept.outputs.len());
-        for output in &kept.outputs {
-            self.store.pin(connection, &output.digest)?;
-            let Some(blob) = self.store.blob(&output.digest)? else {
-                return Ok(self.absent(start, name, Reason::ResultGone));
-            };
-            outputs.push(ArtifactOutput {
-                name: output.name.clone(),
-                file: blob.into_os_string().into_vec(),
-                size: output.digest.size,
-                mode: output.mode,
-            });
-        }
-        let bytes = outputs.iter().map(|output| output.size).sum();
-        let record = NewRecord { tool_us: kept.tool_us, bytes, ..NewRecord::default() };
-        self.record(start, Reason::ArtifactFound, name, record);
-        Ok(Reply::Found(ArtifactFound {
-            outputs,
-            stdout: kept.stdout,
-            stderr: kept.stderr,
-            exit_code: kept.exit_code,
-            tool_us: kept.tool_us,
-            created_unix_ms: kept.created_unix_ms,
-        }))
-    }
-
-    fn absent(&self, start: u64, name: &ArtifactName, reason: Reason) -> Reply {
-        self.record(start, reason, name, NewRecord::default());
-        Reply::Absent(ArtifactAbsent {
-            reason: reason.id().to_owned(),
-            sentence: reason.sentence().to_owned(),
-        })
-    }
-
-    fn store(&self, start: u64, name: &ArtifactName, new: &ArtifactStore) -> Result<Reply, Refusal> {
-        let key = self.key(name)?;
-        limits::outputs(&new.outputs, [&new.stdout, &new.stderr])?;
-        let mut outputs =
-            new.outputs.iter().map(|output| self.keep(output)).collect::<Result<Vec<_>, _>>()?;
-        outputs.sort_by(|a, b| a.name.cmp(&b.name));
-        let bytes = outputs.iter().map(|output| output.digest.size).sum();
-        let result = ActionResult {
-            outputs,
-            stdout: new.stdout.clone(),
-            stderr: new.stderr.clone(),
-            exit_code: new.exit_code,
-            tool_us: new.tool_us,
-            created_unix_ms: self.context.clock.unix_ms(),
-        };
-        let record = NewRecord { tool_us: new.tool_us, bytes, ..NewRecord::default() };
-        let _alone = self.taking.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kept) = self.store.action(&key)?
-            && self.is_whole(&kept)?
-        {
-            let same = is_same(&kept, &result);
-            self.record(start, Reason::ArtifactExists, name, NewRecord { bytes: 0, ..record });
-            return Ok(Reply::AlreadyExists(ArtifactAlreadyExists { same }));
-        }
-        self.store.put_action(&key, &result)?;
-        self.record(start, Reason::ArtifactStored, name, record);
-        Ok(Reply::Stored(ArtifactStored { bytes }))
-    }
-
-    /// Copies one output into the store.
-    fn keep(&self, output: &ArtifactOutput) -> Result<OutputBlob, Refusal> {
-        let path = OsString::from_vec(output.file.clone());
-        let path = Path::new(&path);
-        let refused = |what: &str| {
-            let sentence = format!("failed to keep {}: {what}", path.display());
-            Err(Refusal(Reason::InputUnreadable, sentence))
-        };
-        if !path.is_absolute() || path.as_os_str().as_bytes().contains(&0) {
-            return refused("it is no absolute path");
-        }
-        // Looked at before it is opened: opening a pipe or a device can have effects.
-        match path.metadata() {
-            Ok(metadata) if metadata.is_file() => {}
-            Ok(_) => return refused("it is not an ordinary file"),
-            Err(error) => return refused(&error.to_string()),
-        }
-        let digest = self.store.put_file(path)?;
-        if digest.size != output.size {
-            return refused("it has changed meanwhile");
-        }
-        Ok(OutputBlob { name: output.name.clone(), digest, mode: output.mode & 0o7777 })
-    }
-
-    fn is_whole(&self, kept: &ActionResult) -> Result<bool, Refusal> {
-        for output in &kept.outputs {
-            if self.store.blob(&output.digest)?.is_none() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
     fn skip(&self, start: u64, name: &ArtifactName, skip: ArtifactSkip) -> Result<Reply, Refusal> {
         let known = Reason::ALL.iter().find(|reason| reason.id() == skip.reason);
         // Only why nothing is kept: what was found or kept is counted when that happens.
-        let Some(reason) = known.filter(|reason| reason.outcome() == Outcome::Uncacheable) else {
+        let Some(reason) = known.filter(|reason| says_why(**reason)) else {
             return Err(Refusal(Reason::RequestMalformed, "the reason is none to keep nothing".to_owned()));
         };
         let record = NewRecord { detail: skip.detail, tool_us: skip.tool_us, ..NewRecord::default() };
@@ -206,7 +132,8 @@ impl Core {
         Ok(Reply::Skipped(ArtifactSkipped {}))
     }
 
-    fn key(&self, name: &ArtifactName) -> Result<Key, Refusal> {
+    /// Under what the artifact is kept that `name` names.
+    pub(crate) fn key(&self, name: &ArtifactName) -> Result<Key, Refusal> {
         let view = (name.mount_namespace, name.root_device, name.root_inode);
         if view != self.context.filesystem_view {
             let reason = Reason::OtherFilesystemView;
@@ -220,30 +147,43 @@ impl Core {
         Ok(hasher.finish_key())
     }
 
-    fn record(&self, start: u64, reason: Reason, name: &ArtifactName, record: NewRecord) {
+    pub(crate) fn record(&self, start: u64, reason: Reason, name: &ArtifactName, record: NewRecord) {
         let clock = &self.context.clock;
+        let text = |text: &str| text.chars().take(MAX_TEXT).collect::<String>();
+        let key = if name.key.is_empty() { String::new() } else { format!("{}/{}", name.space, name.key) };
         let record = NewRecord {
             at_unix_ms: clock.unix_ms(),
             overhead_us: clock.monotonic_ns().saturating_sub(start) / 1000,
-            tool: name.tool.clone(),
-            source: name.source.clone(),
-            output: name.output.clone(),
-            cwd: name.cwd.clone(),
+            tool: text(&name.tool),
+            source: text(&name.source),
+            output: text(&name.output),
+            detail: text(&record.detail),
+            cwd: text(&name.cwd),
             build: name.parent_pid,
-            key: format!("{}/{}", name.space, name.key),
+            session: name.session.chars().take(64).collect(),
+            key: text(&key),
             ..record
         };
         self.context.board.record(NAME, reason, record);
     }
+
+    pub(crate) fn staging(&self) -> MutexGuard<'_, HashMap<ConnectionId, PathBuf>> {
+        self.staging.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection has ended: what it was handed may be evicted, what it has not handed in is removed.
+    fn let_go(&self, connection: ConnectionId) {
+        if let Err(error) = self.store.unpin_all(connection) {
+            tracing::warn!(%error, "failed to let go of what a connection held");
+        }
+        let Some(staging) = self.staging().remove(&connection) else { return };
+        if let Err(error) = std::fs::remove_dir_all(&staging) {
+            tracing::warn!(path = %staging.display(), %error, "failed to remove a folder for artifacts");
+        }
+    }
 }
 
-/// When and how quickly it was made plays no part.
-fn is_same(one: &ActionResult, other: &ActionResult) -> bool {
-    (&one.outputs, &one.stdout, &one.stderr, one.exit_code)
-        == (&other.outputs, &other.stdout, &other.stderr, other.exit_code)
-}
-
-fn failure(reason: Reason, sentence: String) -> Reply {
+pub(crate) fn failure(reason: Reason, sentence: String) -> Reply {
     Reply::Failure(ArtifactFailure { id: reason.id().to_owned(), sentence })
 }
 
@@ -265,9 +205,7 @@ impl Service for Artifacts {
     }
 
     fn closed(&self, connection: ConnectionId) {
-        if let Err(error) = self.0.store.unpin_all(connection) {
-            tracing::warn!(%error, "failed to let go of what a connection held");
-        }
+        self.0.let_go(connection);
     }
 
     fn figures(&self) -> Vec<Figure> {

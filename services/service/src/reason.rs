@@ -53,6 +53,8 @@ reasons! {
     FilesChanged = "files_changed", Miss, "files have changed since the work was last done";
     WorkDue = "work_due", Miss, "the work is not marked as done since it was last found due";
     ArtifactAbsent = "artifact_absent", Miss, "no artifact is kept under the key";
+    ToolChanged = "tool_changed", Miss, "the tool is another one than before";
+    CommandChanged = "command_changed", Miss, "the command line is another one than before";
     VariableChanged = "variable_changed", Miss, "a variable that the source reads has changed";
     SurroundingsChanged = "surroundings_changed", Miss, "the result shows where or how it was made, and that has changed";
     ResultGone = "result_gone", Miss, "the result was evicted, cleared or found damaged";
@@ -85,7 +87,9 @@ reasons! {
     ToolFailed = "tool_failed", Uncacheable, "the tool ended with an error; failures are not stored";
     StreamsMixed = "streams_mixed", Uncacheable, "the tool wrote to both streams, and their order cannot be kept";
     StreamsTooLarge = "streams_too_large", Uncacheable, "the tool wrote more to its streams than is kept";
+    StreamsLeftOpen = "streams_left_open", Uncacheable, "a process that the tool left behind held its streams open";
     OutputMissing = "output_missing", Uncacheable, "the tool succeeded and an expected output is not there";
+    OutputNotWritten = "output_not_written", Uncacheable, "the tool succeeded and left an expected output as it was";
     DependenciesUnreadable = "dependencies_unreadable", Uncacheable, "the list of files that the tool read could not be understood";
     NamesTheRoot = "names_the_root", Uncacheable, "an output or a message names the folder of a portable build";
     ExternUnknown = "extern_unknown", Uncacheable, "what a dependency needs in its turn could not be learned";
@@ -99,6 +103,7 @@ reasons! {
     InternalError = "internal_error", Error, "larder failed in a way that it should not";
 
     WorkMarked = "work_marked", Bypass, "how a work ended was noted, or that it must be done again";
+    ArtifactOpened = "artifact_opened", Bypass, "a client will hand files in";
     ArtifactStored = "artifact_stored", Bypass, "an artifact was handed in, and is kept";
     ArtifactExists = "artifact_exists", Bypass, "an artifact was handed in under a key that is taken";
     NotACompile = "not_a_compile", Bypass, "the call is none that larder caches: a question, or a step that makes something else";

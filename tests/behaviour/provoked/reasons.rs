@@ -36,7 +36,7 @@ const CALLS: &[(Reason, &[&str])] = &[
     (Reason::DependenciesUnreadable, &["-MD", "-MT", "goal: more", "-c", "x.c"]),
 ];
 
-/// The rest, each with a test of its own: here, with links, or with Rust.
+/// The rest, each with a test of its own: here, with links, with Rust, or with commands of any kind.
 const OTHERS: &[Reason] = &[
     Reason::SourceFromStdin,
     Reason::EnvironmentUncacheable,
@@ -52,6 +52,8 @@ const OTHERS: &[Reason] = &[
     Reason::ExternUnknown,
     Reason::PackageTooLarge,
     Reason::NativeLibraryUnknown,
+    Reason::StreamsLeftOpen,
+    Reason::OutputNotWritten,
 ];
 
 #[test]
@@ -62,8 +64,13 @@ fn every_reason_to_keep_nothing_is_provoked() {
         CALLS.iter().map(|(reason, _)| reason).chain(OTHERS).map(|reason| reason.id()).collect();
     assert_eq!(provoked, table);
     // What is said to have a test of its own is named where those are.
-    let tests =
-        [include_str!("reasons.rs"), include_str!("links.rs"), include_str!("../rust/reasons.rs")].concat();
+    let tests = [
+        include_str!("reasons.rs"),
+        include_str!("links.rs"),
+        include_str!("../rust/reasons.rs"),
+        include_str!("../run.rs"),
+    ]
+    .concat();
     for reason in OTHERS {
         let name = format!("Reason::{reason:?}");
         let listed = format!("    {name},");

@@ -6,6 +6,7 @@
 pub mod answers;
 pub mod archive;
 pub mod args;
+pub mod artifact;
 pub mod code;
 pub mod depfile;
 pub mod directives;

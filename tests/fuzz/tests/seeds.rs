@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use larder_fuzz::{
-    Check, answers, archive, args, code, depfile, directives, environment, fingerprints, frames, gorequest,
-    link, manifest, program, records, request, response, rust, study,
+    Check, answers, archive, args, artifact, code, depfile, directives, environment, fingerprints, frames,
+    gorequest, link, manifest, program, records, request, response, rust, study,
 };
 
-const TARGETS: [(&str, Check); 18] = [
+const TARGETS: [(&str, Check); 19] = [
     ("answers", answers::check),
     ("archive", archive::check),
     ("args", args::check),
+    ("artifact", artifact::check),
     ("code", code::check),
     ("depfile", depfile::check),
     ("directives", directives::check),

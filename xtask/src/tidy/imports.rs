@@ -40,7 +40,15 @@ const TABLE: [(&str, &[&str]); 18] = [
     ("larder-host", &["larder-glue", "larder-loopback", "larder-proto", "larder-tests"]),
     (
         "larder-fuzz",
-        &["larder-client", "larder-compile", "larder-glue", "larder-proto", "larder-store", "larder-tree"],
+        &[
+            "larder-artifact",
+            "larder-client",
+            "larder-compile",
+            "larder-glue",
+            "larder-proto",
+            "larder-store",
+            "larder-tree",
+        ],
     ),
     ("xtask", &[]),
 ];

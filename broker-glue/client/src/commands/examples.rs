@@ -2,6 +2,21 @@
 
 /// Names of commands, those within another with a space between, and lines to type with what they do.
 pub(super) const EXAMPLES: &[(&str, &str)] = &[
+    (
+        "fingerprint",
+        "  larder fingerprint check --cache .lint --root src || cargo clippy && larder fingerprint success --cache .lint",
+    ),
+    ("fingerprint check", "  larder fingerprint check --cache .lint --root src --ext rs"),
+    ("fingerprint success", "  larder fingerprint success --cache .lint"),
+    ("fingerprint failure", "  larder fingerprint failure --cache .lint"),
+    ("fingerprint invalidate", "  larder fingerprint invalidate --cache .lint"),
+    ("store", "  larder store put key-of-mine report.html"),
+    (
+        "store put",
+        "  larder store put key-of-mine report.html log.txt\n  make report | larder store put key-of-mine --stdin",
+    ),
+    ("store get", "  larder store get key-of-mine --into restored"),
+    ("store has", "  larder store has key-of-mine || make report"),
     ("start", "  larder start                     start broker and daemon, and show where they are"),
     ("stop", "  larder stop --broker             stop the daemon and the broker"),
     ("restart", "  larder restart                   after an upgrade or a change of settings"),

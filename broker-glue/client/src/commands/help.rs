@@ -8,6 +8,7 @@ const GROUPS: &[(&str, &[(&str, &str)])] = &[
         "Builds",
         &[
             ("build", "run a build with its compilers called through larder"),
+            ("run", "run a command, or do what it did with the same inputs"),
             ("session", "count the calls of one build by themselves"),
             ("explain", "how a compile ended, and why; each miss of the last build"),
             ("stats", "what came from the cache, what did not, and why"),
@@ -17,6 +18,7 @@ const GROUPS: &[(&str, &[(&str, &str)])] = &[
         "Cache",
         &[
             ("fingerprint", "whether files have changed since a work was last done"),
+            ("store", "keep files and streams under keys of your own"),
             ("rust", "what is cached of Rust"),
             ("clear", "remove what is cached"),
         ],

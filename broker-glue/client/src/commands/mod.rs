@@ -17,6 +17,7 @@ mod start;
 mod stats;
 mod status;
 mod stop;
+mod store;
 
 use std::ffi::OsStr;
 use std::io::Write as _;
@@ -31,6 +32,15 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+const RUN: &str = "\
+Its standard input is empty. What it reads and is not told here does not count: other files, variables, libraries,
+programs that it runs, its outputs as they were before, the clock, the network. What it writes and is not told here is
+left as it is. A command that fails, or whose inputs change while it runs, is not kept: larder stats tells why.
+Exit code: the command's; 2 where what is told here makes no sense; 126 and 127 as a shell has them.
+
+Examples:
+  larder run --input 'src/*.proto' --output gen.rs -- protoc-gen src gen.rs";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -97,6 +107,30 @@ enum Command {
         /// None: the go command gives none
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<std::ffi::OsString>,
+    },
+    /// Cache any command that always makes the same of its inputs: larder run --input '*.md' --output book -- make-book
+    #[command(after_help = RUN)]
+    Run {
+        /// Files, folders with all that is in them, and quoted globs (`**` crosses folders) that the command reads
+        #[arg(long, value_name = "GLOB", num_args = 1..)]
+        input: Vec<std::path::PathBuf>,
+        /// Variables that it reads
+        #[arg(long, value_name = "NAME", num_args = 1..)]
+        env: Vec<std::ffi::OsString>,
+        /// Files of the project that it writes
+        #[arg(long, value_name = "PATH", num_args = 1..)]
+        output: Vec<std::path::PathBuf>,
+        /// Share results with other working trees: nothing that it writes shows where the tree lies
+        #[arg(long)]
+        portable: bool,
+        /// The command and its arguments
+        #[arg(last = true, required = true)]
+        command: Vec<std::ffi::OsString>,
+    },
+    /// Keep and get files under keys of your own: put, get, has
+    Store {
+        #[command(subcommand)]
+        command: store::Command,
     },
     /// Look at what is cached of Rust
     Rust {
@@ -174,6 +208,13 @@ pub fn run() -> ExitCode {
         Command::Session { command } => session::run(&command),
         Command::Rust { command } => rust::run(&command),
         Command::Init(options) => init::run(&options),
+        Command::Run { input, env, output, portable, command } => {
+            return crate::run::run(
+                crate::run::Options { inputs: input, env, outputs: output, portable },
+                &command,
+            );
+        }
+        Command::Store { command } => store::run(&command),
         Command::Doctor { json } => doctor::run(json),
         Command::Go { args } if args.is_empty() => return crate::go::run(),
         Command::Go { .. } => Err(anyhow::anyhow!(
@@ -231,6 +272,8 @@ mod tests {
             "init",
             "completions",
             "fingerprint",
+            "run",
+            "store",
         ] {
             assert!(is_command(OsStr::new(word)), "{word}");
         }

@@ -5,8 +5,8 @@
 mod call;
 mod direct;
 mod outputs;
-mod run_tool;
-mod streams;
+pub(crate) mod run_tool;
+pub(crate) mod streams;
 mod tool;
 
 use std::ffi::{OsStr, OsString};
@@ -26,12 +26,13 @@ use tokio::runtime::Runtime;
 use crate::complaint;
 use crate::session::{self, SessionError, Way};
 
+pub(crate) use tool::resolve;
 pub use tool::{ToolCall, tool_of};
 
 /// Runs one wrapped call and returns what the tool would have returned.
 #[must_use]
 pub fn run(call: &ToolCall) -> ExitCode {
-    let (tool, call) = match tool::resolve(call) {
+    let (tool, call) = match resolve(call) {
         Ok(resolved) => resolved,
         Err(error) => {
             complaint::say(&error);
@@ -138,7 +139,7 @@ fn miss(call: &ToolCall, tool: &OsStr, runtime: &Runtime, wire: &mut Wire, run: 
     } else {
         run.args.iter().map(|arg| call::os(arg)).collect()
     };
-    let ran = match run_tool::run(runtime, call, tool, &args) {
+    let ran = match run_tool::run(runtime, call, tool, &args, run_tool::Streams::Callers) {
         Ok(ran) => ran,
         // What cannot be run with its streams kept may still run without.
         Err(_) => return direct::exec(call, tool, None),
@@ -163,6 +164,6 @@ fn miss(call: &ToolCall, tool: &OsStr, runtime: &Runtime, wire: &mut Wire, run: 
     run_tool::exit_as(ran.status)
 }
 
-fn first_line(error: &dyn std::error::Error) -> String {
+pub(crate) fn first_line(error: &dyn std::error::Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }

@@ -12,42 +12,69 @@ use tokio::process::{Child, Command};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::streams::{self, ErrorStream};
+use super::streams::{self, ErrorStream, Kept};
 use super::{ToolCall, call};
 
 /// How long streams may stay open after the tool has ended, held by processes it left behind.
 const AFTER_EXIT: Duration = Duration::from_millis(500);
 
 /// A finished run.
-pub(super) struct Ran {
-    pub(super) status: ExitStatus,
+pub(crate) struct Ran {
+    pub(crate) status: ExitStatus,
     /// What it wrote, up to one byte more than is ever stored.
-    pub(super) stdout: Vec<u8>,
-    pub(super) stderr: Vec<u8>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
     /// Both streams were read to their end.
-    pub(super) complete: bool,
+    pub(crate) complete: bool,
     /// Coarse clock before the start: the clock that files are stamped with.
-    pub(super) started_unix_ns: u64,
-    pub(super) tool_us: u64,
+    pub(crate) started_unix_ns: u64,
+    pub(crate) tool_us: u64,
 }
 
-/// Runs the tool. Standard input, limits, job server and every other descriptor are the caller's.
+/// What the tool's streams are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Streams {
+    /// Standard input is the caller's.
+    Callers,
+    /// Standard input is empty.
+    NoInput,
+    /// The same, and both outputs are one stream, as the caller's are: what is kept of it is in order.
+    NoInputOneOutput,
+}
+
+/// Runs the tool. Limits, job server and every other descriptor are the caller's.
 ///
 /// # Errors
 /// When the tool could not be started; nothing has happened then.
-pub(super) fn run(runtime: &Runtime, call: &ToolCall, tool: &OsStr, args: &[OsString]) -> io::Result<Ran> {
+pub(crate) fn run(
+    runtime: &Runtime,
+    call: &ToolCall,
+    tool: &OsStr,
+    args: &[OsString],
+    streams: Streams,
+) -> io::Result<Ran> {
     runtime.block_on(async {
-        let error_stream = ErrorStream::new()?;
+        let one = streams == Streams::NoInputOneOutput;
+        let error_stream = if one { ErrorStream::of_both()? } else { ErrorStream::new()? };
         let mut command = Command::new(tool);
-        command.arg0(&call.name).args(args).stdout(Stdio::piped()).stderr(error_stream.stdio()?);
+        command.arg0(&call.name).args(args).stderr(error_stream.stdio()?);
+        command.stdout(if one { error_stream.stdio()? } else { Stdio::piped() });
+        if streams != Streams::Callers {
+            command.stdin(Stdio::null());
+        }
         // Signals that are sent to this process alone are meant for the tool.
         let mut forwarded = Forwarded::listen()?;
         let started_unix_ns = file_time_ns();
         let started = Instant::now();
         let mut child = command.spawn()?;
         drop(command);
-        let stdout = child.stdout.take().ok_or_else(|| io::Error::other("no pipe"))?;
-        let stdout = tokio::spawn(streams::forward(stdout, io::stdout()));
+        let stdout = child.stdout.take();
+        let stdout = tokio::spawn(async move {
+            match stdout {
+                Some(stdout) => streams::forward(stdout, io::stdout()).await,
+                None => Kept::nothing(),
+            }
+        });
         let stderr = tokio::spawn(error_stream.forward(child.stderr.take()));
         let status = forwarded.wait(&mut child).await?;
         let tool_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -106,12 +133,12 @@ impl Forwarded {
 }
 
 /// Exit code as a shell counts: 128 + N when signal N ended the tool.
-pub(super) fn exit_code(status: ExitStatus) -> i32 {
+pub(crate) fn exit_code(status: ExitStatus) -> i32 {
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1)
 }
 
 /// Ends this process as the tool ended, by the same signal if need be.
-pub(super) fn exit_as(status: ExitStatus) -> ExitCode {
+pub(crate) fn exit_as(status: ExitStatus) -> ExitCode {
     if let Some(signal) = status.signal() {
         // The tool has left its core already; a second one would be of larder.
         let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
@@ -130,7 +157,7 @@ fn die_of(signal: i32) {
 }
 
 /// The time as the kernel stamps files with it, nanoseconds since the Unix epoch.
-fn file_time_ns() -> u64 {
+pub(crate) fn file_time_ns() -> u64 {
     #[cfg(target_os = "linux")]
     let clock = ClockId::RealtimeCoarse;
     #[cfg(not(target_os = "linux"))]

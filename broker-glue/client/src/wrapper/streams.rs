@@ -12,7 +12,7 @@ use tokio::process::ChildStderr;
 use tokio::task::JoinHandle;
 
 /// One byte more than the daemon stores of a stream: it then knows that there was more.
-const KEPT: usize = 1024 * 1024 + 1;
+pub(crate) const KEPT: usize = 1024 * 1024 + 1;
 
 /// Where the tool writes its diagnostics.
 ///
@@ -20,15 +20,28 @@ const KEPT: usize = 1024 * 1024 + 1;
 /// any processing of what passes: colours, links and line widths are then what they would have been.
 pub(super) struct ErrorStream {
     terminal: Option<(OwnedFd, OwnedFd)>,
+    /// A pipe instead, read on our side, that takes both streams.
+    both: Option<(OwnedFd, OwnedFd)>,
 }
 
 impl ErrorStream {
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { terminal: if io::stderr().is_terminal() { Some(open_terminal()?) } else { None } })
+        let terminal = if io::stderr().is_terminal() { Some(open_terminal()?) } else { None };
+        Ok(Self { terminal, both: None })
+    }
+
+    /// One that takes standard output as well.
+    pub(super) fn of_both() -> io::Result<Self> {
+        let mut stream = Self::new()?;
+        if stream.terminal.is_none() {
+            let (ours, tools) = io::pipe()?;
+            stream.both = Some((ours.into(), tools.into()));
+        }
+        Ok(stream)
     }
 
     pub(super) fn stdio(&self) -> io::Result<Stdio> {
-        Ok(match &self.terminal {
+        Ok(match self.terminal.as_ref().or(self.both.as_ref()) {
             Some((_, tool_side)) => Stdio::from(tool_side.try_clone()?),
             None => Stdio::piped(),
         })
@@ -36,14 +49,14 @@ impl ErrorStream {
 
     /// Forwards and keeps until the tool's end is closed everywhere.
     pub(super) async fn forward(self, pipe: Option<ChildStderr>) -> Kept {
-        match (self.terminal, pipe) {
+        match (self.terminal.or(self.both), pipe) {
             (Some((our_side, tool_side)), _) => {
                 // As long as this process holds it, the end never comes.
                 drop(tool_side);
                 forward_terminal(our_side).await
             }
             (None, Some(pipe)) => forward(pipe, io::stderr()).await,
-            (None, None) => Kept { bytes: Vec::new(), whole: true },
+            (None, None) => Kept::nothing(),
         }
     }
 }
@@ -53,6 +66,13 @@ pub(super) struct Kept {
     bytes: Vec<u8>,
     /// The stream was read to its end.
     whole: bool,
+}
+
+impl Kept {
+    /// Of a stream that there is not.
+    pub(super) fn nothing() -> Self {
+        Self { bytes: Vec::new(), whole: true }
+    }
 }
 
 fn open_terminal() -> io::Result<(OwnedFd, OwnedFd)> {
@@ -82,7 +102,7 @@ pub(super) async fn forward(mut from: impl AsyncRead + Unpin, mut to: impl Write
     }
 }
 
-/// Reading a terminal is left to a thread: it ends when the tool's side is closed everywhere, or with the process.
+/// Reading a terminal, or a pipe that takes both streams, is left to a thread: it ends when the tool's side is closed everywhere, or with the process.
 async fn forward_terminal(side: OwnedFd) -> Kept {
     let (done, result) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {

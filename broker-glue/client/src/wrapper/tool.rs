@@ -37,7 +37,7 @@ pub fn tool_of(own_name: &OsStr, args: &[OsString]) -> Option<ToolCall> {
 ///
 /// GCC looks for its own name in `PATH` to find the programs it runs. Where a link to larder is what it would find
 /// there, it is called by its path instead.
-pub(super) fn resolve(call: &ToolCall) -> Result<(OsString, ToolCall), String> {
+pub(crate) fn resolve(call: &ToolCall) -> Result<(OsString, ToolCall), String> {
     let own = std::env::current_exe().ok().and_then(|path| path.metadata().ok());
     let is_own = |path: &Path| {
         own.as_ref()

@@ -44,6 +44,27 @@ pub(crate) fn failure(lane: Lane, reason: Reason) -> Vec<u8> {
     place(lane).map(|place| (place.failure)(reason)).unwrap_or_default()
 }
 
+/// The record of a request that no service has taken apart: what it says of itself.
+pub(crate) fn described(lane: Lane, request: &[u8], at_unix_ms: u64) -> NewRecord {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let mut record = NewRecord { at_unix_ms, ..NewRecord::default() };
+    if lane == lane::COMPILE
+        && let Ok(CompileRequest { request: Some(compile_request::Request::Lookup(lookup)), .. }) =
+            CompileRequest::decode(request)
+    {
+        record.tool = text(lookup.tool_name.rsplit(|byte| *byte == b'/').next().unwrap_or_default());
+        (record.cwd, record.session, record.build) = (text(&lookup.cwd), lookup.session, lookup.parent_pid);
+    }
+    if lane == lane::GO
+        && let Ok(GoRequest { request: Some(go_request::Request::Open(open)), .. }) =
+            GoRequest::decode(request)
+    {
+        "go".clone_into(&mut record.tool);
+        (record.cwd, record.session) = (text(&open.cwd), open.session);
+    }
+    record
+}
+
 fn place(lane: Lane) -> Option<&'static Place> {
     PLACES.iter().find(|place| place.lane == lane)
 }
@@ -116,7 +137,7 @@ impl Service for StandIn {
 
     fn call<'a>(&'a self, _connection: &'a Connection, request: &'a [u8]) -> BoxFuture<'a, Vec<u8>> {
         Box::pin(async move {
-            let record = NewRecord { at_unix_ms: self.context.clock.unix_ms(), ..NewRecord::default() };
+            let record = described(self.place.lane, request, self.context.clock.unix_ms());
             self.context.board.record(self.place.name, self.reason, record);
             (self.place.aside)(request, self.reason)
         })

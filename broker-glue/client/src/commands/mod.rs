@@ -4,6 +4,7 @@ mod build;
 mod clear;
 mod doctor;
 mod explain;
+pub mod journal;
 mod render;
 mod restart;
 mod rust;
@@ -64,11 +65,7 @@ enum Command {
         json: bool,
     },
     /// Run a build with its compilers called through larder: larder build -- cargo build
-    Build {
-        /// The command and its arguments
-        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
-        command: Vec<std::ffi::OsString>,
-    },
+    Build(build::Build),
     /// Show how the latest compile of an object or source ended, and why; without one, each miss of the last build
     Explain {
         /// An object or a source, as the compiler was told
@@ -81,6 +78,11 @@ enum Command {
     Session {
         #[command(subcommand)]
         command: session::Command,
+    },
+    /// Add up or draw the journal that a build or a session has left
+    Journal {
+        #[command(subcommand)]
+        command: journal::Command,
     },
     /// Check what surrounds larder, and say what to do
     Doctor {
@@ -135,9 +137,10 @@ pub fn run() -> ExitCode {
         Command::Restart => restart::run(),
         Command::Clear { service, dry_run } => clear::run(service, dry_run),
         Command::Status { json } => status::run(json),
-        Command::Build { command } => build::run(&command),
+        Command::Build(build) => build::run(&build),
         Command::Explain { file: Some(file), json } => explain::run(&file, json),
         Command::Explain { file: None, json } => explain::last_build(json),
+        Command::Journal { command } => journal::run(&command),
         Command::Session { command } => session::run(&command),
         Command::Rust { command } => rust::run(&command),
         Command::Doctor { json } => doctor::run(json),
@@ -182,7 +185,7 @@ mod tests {
     fn commands_are_told_from_tools() {
         for word in [
             "start", "stop", "restart", "clear", "session", "status", "stats", "explain", "doctor", "go",
-            "rust", "build",
+            "rust", "build", "journal",
         ] {
             assert!(is_command(OsStr::new(word)), "{word}");
         }

@@ -5,7 +5,7 @@
 mod call;
 mod direct;
 mod outputs;
-mod run_tool;
+pub(crate) mod run_tool;
 mod streams;
 mod tool;
 

@@ -12,6 +12,7 @@ pub mod directives;
 pub mod environment;
 pub mod frames;
 pub mod gorequest;
+pub mod journal;
 pub mod link;
 pub mod manifest;
 pub mod program;

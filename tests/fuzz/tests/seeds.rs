@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use larder_fuzz::{
-    Check, answers, archive, args, code, depfile, directives, environment, frames, gorequest, link, manifest,
+    Check, answers, archive, args, code, depfile, directives, environment, frames, gorequest, journal, link, manifest,
     program, records, request, response, rust, study,
 };
 
-const TARGETS: [(&str, Check); 17] = [
+const TARGETS: [(&str, Check); 18] = [
     ("answers", answers::check),
     ("archive", archive::check),
     ("args", args::check),
@@ -17,6 +17,7 @@ const TARGETS: [(&str, Check); 17] = [
     ("environment", environment::check),
     ("frames", frames::check),
     ("gorequest", gorequest::check),
+    ("journal", journal::check),
     ("link", link::check),
     ("manifest", manifest::check),
     ("program", program::check),

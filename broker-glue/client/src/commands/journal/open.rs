@@ -116,7 +116,7 @@ mod tests {
         let first = journal(&path).expect("a new file");
         std::fs::write(&path, "{\"v\":1,\"ti").expect("our folder");
         let second = journal(&path).expect("it is in use");
-        assert_eq!(path.metadata().expect("there").len(), 11);
+        assert_eq!(path.metadata().expect("there").len(), 10);
         drop((first, second));
         journal(&path).expect("it is free");
         assert_eq!(path.metadata().expect("there").len(), 0);

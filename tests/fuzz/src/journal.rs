@@ -34,4 +34,3 @@ fn all(bytes: &[u8]) -> Vec<Found> {
     let mut reader = Reader::new(bytes);
     std::iter::from_fn(|| reader.next_line().expect("memory does not fail")).collect()
 }
-

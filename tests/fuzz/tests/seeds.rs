@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use larder_fuzz::{
-    Check, answers, archive, args, code, depfile, directives, environment, frames, gorequest, journal, link, manifest,
-    program, records, request, response, rust, study,
+    Check, answers, archive, args, code, depfile, directives, environment, frames, gorequest, journal, link,
+    manifest, program, records, request, response, rust, study,
 };
 
 const TARGETS: [(&str, Check); 18] = [

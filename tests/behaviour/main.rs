@@ -17,6 +17,7 @@ mod go_command;
 mod go_failures;
 mod go_protocol;
 mod journal;
+mod lanes;
 mod lifecycle;
 mod page;
 mod portable;

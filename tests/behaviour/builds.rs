@@ -177,11 +177,16 @@ fn what_is_typed_reaches_the_command_once() {
     let mut child =
         terminal.run(&sandbox, &["build", "--", "sh", "-c", script]).spawn().expect("setsid starts");
     wait_until("the command", || sandbox.work().join("up").exists().then_some(()));
+    let all = processes_of(&sandbox.runtime());
+    let (larder, _) = all.into_iter().find(|(_, name)| name == "larder").expect("it waits for the command");
+    // The command takes the signal first: two that arrive at once would look like one.
+    signal(larder, Signal::STOP);
     (&terminal.master).write_all(b"\x03").expect("ours");
     let ints = || fs::read_to_string(sandbox.work().join("ints")).unwrap_or_default();
     wait_until("the signal", || (!ints().is_empty()).then_some(()));
-    let all = processes_of(&sandbox.runtime());
-    let (larder, _) = all.into_iter().find(|(_, name)| name == "larder").expect("it waits for the command");
+    signal(larder, Signal::CONT);
+    let status = || fs::read_to_string(format!("/proc/{larder}/status")).expect("it runs");
+    wait_until("larder to take it, too", || status().contains("ShdPnd:\t0000000000000000").then_some(()));
     signal(larder, Signal::TERM);
     assert_eq!(child.wait().expect("ours").code(), Some(6));
     assert_eq!(ints(), "int\n");

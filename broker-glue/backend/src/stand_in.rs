@@ -195,6 +195,20 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_no_service_took_apart_still_belongs_to_its_session() {
+        let lookup = Lookup { session: "s".into(), tool_name: b"/bin/gcc".to_vec(), ..Lookup::default() };
+        let request = Some(compile_request::Request::Lookup(lookup));
+        let request = CompileRequest { request, ..CompileRequest::default() }.encode_to_vec();
+        let record = described(lane::COMPILE, &request, 7);
+        assert_eq!((record.session.as_str(), record.tool.as_str(), record.at_unix_ms), ("s", "gcc", 7));
+        let open = larder_proto::v1::GoOpen { session: "s".into(), ..Default::default() };
+        let request = Some(go_request::Request::Open(open));
+        let request = GoRequest { request, ..GoRequest::default() }.encode_to_vec();
+        assert_eq!(described(lane::GO, &request, 7).session, "s");
+        assert_eq!(described(lane::GO, b"\xff\xff", 7).session, "");
+    }
+
+    #[test]
     fn what_cannot_be_decoded_is_a_typed_failure() {
         let reply = stand_aside(lane::COMPILE, b"\xff\xff", Reason::StartingUp);
         let reply = CompileReply::decode(reply.as_slice()).expect("a reply").reply;

@@ -137,7 +137,7 @@ impl Core {
             draft.validate_us = since(&*self.context.clock, start);
             return Ok((work, found));
         }
-        let mut own = std::mem::take(draft);
+        let mut own = draft.clone();
         let seek = move |core: &Self, call: &Arc<Call>| {
             let sought = core.prepare_crate(call, &mut own).and_then(|work| {
                 let work = Work::Rust(Box::new(work));

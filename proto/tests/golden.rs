@@ -52,6 +52,10 @@ fn control_replies_keep_their_bytes() {
     golden("control_pong.bin", &control_reply(Reply::Pong(Pong {})));
     golden("control_reply_status.bin", &control_reply(Reply::Status(Box::new(status()))));
     golden("control_reply_stats.bin", &control_reply(Reply::Stats(stats())));
+    let mut phased = stats();
+    let record = &mut phased.records[0];
+    (record.lookup_us, record.wait_us, record.publish_us, record.validate_us) = (1, 2, 3, 4);
+    golden("control_reply_stats_phases.bin", &control_reply(Reply::Stats(phased)));
     golden("control_reply_shutdown.bin", &control_reply(Reply::Shutdown(ShutdownAccepted { pid: 42 })));
     let cleared = Cleared { records: 1, blobs: 2, bytes: 3, blobs_in_use: 4 };
     golden("control_reply_cleared.bin", &control_reply(Reply::Cleared(cleared)));
@@ -148,8 +152,10 @@ fn session_messages_keep_their_bytes() {
     let request =
         |request| SessionRequest { protocol: 1, client_version: "0.1.0".into(), request: Some(request) };
     let reply = |reply| SessionReply { protocol: 1, daemon_version: "0.1.0".into(), reply: Some(reply) };
-    let start = SessionStart { owner_pid: 1, owner_start: 2 };
+    let start = SessionStart { owner_pid: 1, owner_start: 2, ..SessionStart::default() };
     golden("session_start.bin", &request(Request::Start(start)));
+    let start = SessionStart { owner_pid: 1, owner_start: 2, journal: true, log: true, no_stats: true };
+    golden("session_start_journal.bin", &request(Request::Start(start)));
     golden("session_stats.bin", &request(Request::Stats(SessionStats { session: "s".into() })));
     golden("session_end.bin", &request(Request::End(SessionEnd { session: "s".into() })));
     golden("session_started.bin", &reply(Reply::Started(SessionStarted { session: "s".into() })));
@@ -163,7 +169,10 @@ fn session_messages_keep_their_bytes() {
         services: stats.services,
         slowest: stats.records,
         latest: "x.c".into(),
+        lines_lost: 0,
     };
+    let lossy = SessionReport { lines_lost: 3, ..report.clone() };
+    golden("session_report_lossy.bin", &reply(Reply::Report(lossy)));
     golden("session_report.bin", &reply(Reply::Report(report)));
     let no = NotSupported { sentence: "no such request".into(), daemon_speaks: 1 };
     golden("session_not_supported.bin", &reply(Reply::NotSupported(no)));
@@ -183,8 +192,10 @@ fn go_reply(reply: go_reply::Reply) -> GoReply {
 fn go_requests_keep_their_bytes() {
     use go_request::Request;
     let held = vec![GoOutput { output: vec![1; 32], size: 2 }];
-    let open = GoOpen { cwd: b"/src".to_vec(), go_version: "go1.27.3".into(), held };
-    golden("go_open.bin", &go(Request::Open(open)));
+    let open = GoOpen { cwd: b"/src".to_vec(), go_version: "go1.27.3".into(), held, session: String::new() };
+    golden("go_open.bin", &go(Request::Open(open.clone())));
+    let open = GoOpen { session: "s".into(), ..open };
+    golden("go_open_session.bin", &go(Request::Open(open)));
     let used = vec![GoUse { action: vec![2; 32], miss: true }];
     let get = GoGet { action: vec![3; 32], ahead: 64, used: used.clone() };
     golden("go_get.bin", &go(Request::Get(get)));
@@ -281,6 +292,10 @@ fn stats() -> Stats {
         unit: String::new(),
         build: 0,
         session: String::new(),
+        lookup_us: 0,
+        wait_us: 0,
+        publish_us: 0,
+        validate_us: 0,
     };
     Stats { schema_version: 1, since_unix_ms: 9, services: vec![service], records: vec![record] }
 }

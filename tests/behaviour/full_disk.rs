@@ -68,3 +68,44 @@ fn an_output_of_any_command_that_does_not_fit_is_not_kept() {
     let stats = on_a_disk_of(&sandbox, 4096, script);
     assert_eq!(reason(&stats), "store_failed", "{stats}");
 }
+
+#[test]
+fn calls_while_there_is_no_store_belong_to_their_session() {
+    if !may_mount() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write_settled("x.c", "int x;\n");
+    let script = "LARDER_SESSION=$(\"$LARDER\" session start --owner $$); export LARDER_SESSION
+        \"$LARDER\" gcc -c x.c -o x.o
+        \"$LARDER\" session end \"$LARDER_SESSION\" --json";
+    let report: serde_json::Value = serde_json::from_str(&on_a_disk_of(&sandbox, 8, script)).expect("JSON");
+    let service = &report["services"][0];
+    assert_eq!((&service["service"], &service["errors"]), (&"compile".into(), &1.into()), "{report}");
+}
+
+#[test]
+fn a_journal_that_does_not_fit_has_whole_lines_and_the_rest_is_counted() {
+    if !may_mount() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write_settled("x.c", "int x;\n");
+    // A disk gives whole pages: the journal goes on within its own for a while.
+    let script = "\"$LARDER\" start >/dev/null
+        LARDER_SESSION=$(\"$LARDER\" session start --owner $$ --journal \"$XDG_CACHE_HOME/j.jsonl\")
+        export LARDER_SESSION
+        \"$LARDER\" gcc -v -c x.c 2>/dev/null
+        head -c 64m /dev/zero > \"$XDG_CACHE_HOME/fill\" 2>/dev/null || true
+        for call in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do \"$LARDER\" gcc -v -c x.c 2>/dev/null; done
+        \"$LARDER\" session end \"$LARDER_SESSION\" --json > report.json
+        cat \"$XDG_CACHE_HOME/j.jsonl\"";
+    let journal = on_a_disk_of(&sandbox, 4096, script);
+    let report = std::fs::read(sandbox.work().join("report.json")).expect("a report");
+    let report: serde_json::Value = serde_json::from_slice(&report).expect("JSON");
+    let lost = report["lines_lost"].as_u64().expect("a count");
+    assert!(journal.ends_with('\n') && lost > 0, "{report}\n{journal}");
+    let whole = journal.lines().filter(|line| serde_json::from_str::<serde_json::Value>(line).is_ok());
+    assert_eq!(whole.count() as u64 + lost, 17, "{journal}");
+    assert_eq!(journal.lines().count() as u64 + lost, 17, "{journal}");
+}

@@ -51,6 +51,14 @@ impl GoAdapter {
         Self::run(command)
     }
 
+    /// The same in a session of larder's.
+    #[must_use]
+    pub fn start_in_session(sandbox: &Sandbox, session: &str) -> Self {
+        let mut command = sandbox.larder(["go"]);
+        command.env("GOCACHE", sandbox.gocache()).env("LARDER_SESSION", session);
+        Self::run(command)
+    }
+
     /// The same as `command` says.
     ///
     /// # Panics

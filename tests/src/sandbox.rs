@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{alive, processes_of, wait_until};
 
 /// Variables of the caller's environment that must not reach a test.
-const FOREIGN: [&str; 16] = [
+const FOREIGN: [&str; 17] = [
     "CC",
     "CFLAGS",
     "CPATH",
@@ -20,6 +20,7 @@ const FOREIGN: [&str; 16] = [
     "LARDER_IDLE_SECONDS",
     "LARDER_LOG",
     "LARDER_PORTABLE",
+    "LARDER_SESSION",
     "LARDER_SIZE_LIMIT",
     "MAKEFLAGS",
     "RUNNING_PROCESS_DISABLE",

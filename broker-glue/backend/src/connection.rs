@@ -1,10 +1,12 @@
 //! One client's connection: frames in, replies out, in order.
 
-use std::io;
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_glue::wire::SIGN_OF_LIFE;
+use larder_glue::wire::{MOST_DESCRIPTORS, SIGN_OF_LIFE};
 use larder_proto::MAX_MESSAGE_BYTES;
 use larder_proto::lane::Lane;
 use larder_service::{Connection, ConnectionId};
@@ -13,7 +15,8 @@ use running_process::broker::protocol::validate::{FrameValidationError, validate
 use running_process::broker::protocol::{
     FRAME_HEADER_BYTES, Frame, FrameKind, FramingError, encode_framed, try_decode_framed,
 };
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use tokio::io::{AsyncWriteExt as _, Interest};
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout, timeout_at};
@@ -80,7 +83,7 @@ enum End {
 pub(crate) async fn serve(stream: UnixStream, peer_pid: u32, connected: Connected, endpoint: Arc<Endpoint>) {
     let connection = Connection { id: connected.id, peer_pid };
     let closing = Closing { lanes: &endpoint.lanes, id: connection.id };
-    let mut session = Session { stream, buffer: Vec::new(), connection, connected: &connected };
+    let mut session = Session { stream, received: Received::default(), connection, connected: &connected };
     match session.run(&endpoint).await {
         Ok(()) | Err(End::Gone) => {}
         Err(end) => tracing::warn!(connection = connected.id, peer_pid, "closing a connection: {end}"),
@@ -101,9 +104,17 @@ impl Drop for Closing<'_> {
     }
 }
 
+/// What has come and is not answered yet.
+#[derive(Default)]
+struct Received {
+    buffer: Vec<u8>,
+    /// What came along with the bytes; whichever request is answered next takes them.
+    descriptors: Vec<OwnedFd>,
+}
+
 struct Session<'a> {
     stream: UnixStream,
-    buffer: Vec<u8>,
+    received: Received,
     connection: Connection,
     connected: &'a Connected,
 }
@@ -127,21 +138,21 @@ impl Session<'_> {
     /// What the bytes that are here ask for.
     fn next(&mut self, endpoint: &Endpoint) -> Result<Next, End> {
         // The size is judged from the header: a frame that is too large is never held in memory.
-        if let [_, a, b, c, d, ..] = self.buffer[..] {
+        if let [_, a, b, c, d, ..] = self.received.buffer[..] {
             let length = u32::from_le_bytes([a, b, c, d]) as usize;
             if length > MAX_MESSAGE_BYTES + ENVELOPE_BYTES {
                 return Err(End::TooLarge(length));
             }
         }
-        match endpoint.mux.poll(&self.buffer) {
+        match endpoint.mux.poll(&self.received.buffer) {
             Ok(MuxPoll::NeedMoreBytes) => Ok(Next::Read),
             Ok(MuxPoll::Legacy) => Err(End::NoFrame),
             Ok(MuxPoll::ProbeAnswered { reply, consumed }) => {
-                self.buffer.drain(..consumed);
+                self.received.buffer.drain(..consumed);
                 Ok(Next::Reply(reply))
             }
             Ok(MuxPoll::Payload { frame, consumed }) => {
-                self.buffer.drain(..consumed);
+                self.received.buffer.drain(..consumed);
                 validate_frame_envelope(&frame, FrameKind::Request, frame.payload_protocol)
                     .map_err(End::Envelope)?;
                 if frame.payload.len() > MAX_MESSAGE_BYTES {
@@ -149,28 +160,30 @@ impl Session<'_> {
                 }
                 Ok(Next::Answer(frame))
             }
-            Err(error @ MuxError::UnservedPayloadProtocol { .. }) => match try_decode_framed(&self.buffer) {
-                Ok(Some(decoded)) => Ok(Next::Refuse(decoded.frame, error)),
-                _ => Err(error.into()),
-            },
+            Err(error @ MuxError::UnservedPayloadProtocol { .. }) => {
+                match try_decode_framed(&self.received.buffer) {
+                    Ok(Some(decoded)) => Ok(Next::Refuse(decoded.frame, error)),
+                    _ => Err(error.into()),
+                }
+            }
             Err(error) => Err(error.into()),
         }
     }
 
     /// Reads more: for ever between frames, until the daemon drains; for a bounded time within one.
     async fn read(&mut self, endpoint: &Endpoint) -> Result<(), End> {
-        if self.buffer.is_empty() {
+        if self.received.buffer.is_empty() {
             return tokio::select! {
                 biased;
                 _ = endpoint.lifecycle.drain_asked() => Err(End::Gone),
-                more = more(&mut self.stream, &mut self.buffer) => more,
+                more = more(&mut self.stream, &mut self.received) => more,
             };
         }
         let deadline = Instant::now() + endpoint.patience;
         let rest = async {
             loop {
-                more(&mut self.stream, &mut self.buffer).await?;
-                if !matches!(endpoint.mux.poll(&self.buffer), Ok(MuxPoll::NeedMoreBytes)) {
+                more(&mut self.stream, &mut self.received).await?;
+                if !matches!(endpoint.mux.poll(&self.received.buffer), Ok(MuxPoll::NeedMoreBytes)) {
                     return Ok(());
                 }
             }
@@ -190,16 +203,18 @@ impl Session<'_> {
         let mut life = Frame::response_to(&frame, Vec::new());
         life.kind = FrameKind::Event as i32;
         let life = encode_framed(&life)?;
-        let mut call = Call::start(Arc::clone(endpoint), self.connection.clone(), lane, payload);
+        let descriptors = std::mem::take(&mut self.received.descriptors);
+        let request = (payload, descriptors);
+        let mut call = Call::start(Arc::clone(endpoint), self.connection.clone(), lane, request);
         let mut beat = interval_at(Instant::now() + SIGN_OF_LIFE, SIGN_OF_LIFE);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let reply = loop {
-            let room = self.buffer.len() < BUFFER_LIMIT;
+            let room = self.received.buffer.len() < BUFFER_LIMIT;
             let ended = tokio::select! {
                 biased;
                 reply = &mut call.0 => break reply.unwrap_or_else(|_| endpoint.lanes.panicked(lane)),
                 _ = beat.tick() => write(&mut self.stream, &life, endpoint.patience).await,
-                more = more(&mut self.stream, &mut self.buffer), if room => more,
+                more = more(&mut self.stream, &mut self.received), if room => more,
             };
             if let Err(end) = ended {
                 // The call must be gone before the services hear that the connection is.
@@ -222,9 +237,8 @@ enum Next {
     Refuse(Frame, MuxError),
 }
 
-async fn more(stream: &mut UnixStream, buffer: &mut Vec<u8>) -> Result<(), End> {
-    buffer.reserve(CHUNK);
-    match stream.read_buf(buffer).await {
+async fn more(stream: &mut UnixStream, received: &mut Received) -> Result<(), End> {
+    match stream.async_io(Interest::READABLE, || receive(stream, received)).await {
         Ok(0) => Err(End::Gone),
         Ok(_) => Ok(()),
         Err(error) if is_gone(&error) => Err(End::Gone),
@@ -241,6 +255,23 @@ async fn write(stream: &mut UnixStream, bytes: &[u8], patience: Duration) -> Res
     }
 }
 
+/// Reads what is there; how many bytes.
+fn receive(stream: &UnixStream, received: &mut Received) -> io::Result<usize> {
+    let mut chunk = [0; CHUNK];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let message = recvmsg(stream, &mut [IoSliceMut::new(&mut chunk)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
+    received.buffer.extend_from_slice(&chunk[..message.bytes]);
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+            // One that nobody can have asked for is closed at once.
+            let room = MOST_DESCRIPTORS - received.descriptors.len();
+            received.descriptors.extend(descriptors.take(room));
+        }
+    }
+    Ok(message.bytes)
+}
+
 fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
@@ -249,8 +280,13 @@ fn is_gone(error: &io::Error) -> bool {
 struct Call(JoinHandle<Vec<u8>>);
 
 impl Call {
-    fn start(endpoint: Arc<Endpoint>, connection: Connection, lane: Lane, request: Vec<u8>) -> Self {
-        Self(tokio::spawn(async move { endpoint.lanes.call(&connection, lane, &request).await }))
+    fn start(
+        endpoint: Arc<Endpoint>,
+        connection: Connection,
+        lane: Lane,
+        (request, descriptors): (Vec<u8>, Vec<OwnedFd>),
+    ) -> Self {
+        Self(tokio::spawn(async move { endpoint.lanes.call(&connection, lane, &request, descriptors).await }))
     }
 
     /// Drops the call's future; returns when that has been done.

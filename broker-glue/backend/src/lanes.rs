@@ -1,18 +1,21 @@
 //! From a frame's lane to the service that answers it.
 
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use larder_proto::lane::{self, Lane};
-use larder_service::{Board, Clock, Connection, ConnectionId, NewRecord, Reason};
+use larder_service::{Board, Clock, Connection, ConnectionId, Reason};
 use tokio::sync::watch;
 
 use crate::clear;
 use crate::control::Control;
+use crate::journal::Journals;
 use crate::lifecycle::Lifecycle;
 use crate::services::Loaded;
-use crate::{sessions, stand_in};
+use crate::sessions::Desk;
+use crate::stand_in;
 
 /// How long a request waits for the services to be loaded. A client that is told to go on alone has lost no more.
 const READINESS_WAIT: Duration = Duration::from_millis(250);
@@ -24,11 +27,18 @@ pub(crate) struct Lanes {
     pub(crate) lifecycle: Arc<Lifecycle>,
     pub(crate) board: Arc<Board>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) journals: Arc<Journals>,
 }
 
 impl Lanes {
     /// Answers one request.
-    pub(crate) async fn call(&self, connection: &Connection, lane: Lane, request: &[u8]) -> Vec<u8> {
+    pub(crate) async fn call(
+        &self,
+        connection: &Connection,
+        lane: Lane,
+        request: &[u8],
+        descriptors: Vec<OwnedFd>,
+    ) -> Vec<u8> {
         if lane == lane::CONTROL {
             return match clear::asked(request) {
                 Some(asked) => clear::answer(&asked, self.ready().await).await,
@@ -36,7 +46,8 @@ impl Lanes {
             };
         }
         if lane == lane::SESSION {
-            return sessions::answer(&self.board, &*self.clock, request);
+            let desk = Desk { board: &self.board, clock: &*self.clock, journals: &self.journals };
+            return desk.answer(request, descriptors).await;
         }
         if self.lifecycle.is_draining() {
             return self.stand_aside(lane, request, Reason::Draining);
@@ -52,7 +63,7 @@ impl Lanes {
 
     /// The reply to a request whose service panicked, which is counted as larder's own failure.
     pub(crate) fn panicked(&self, lane: Lane) -> Vec<u8> {
-        self.count(lane, Reason::InternalError);
+        self.count(lane, &[], Reason::InternalError);
         stand_in::failure(lane, Reason::InternalError)
     }
 
@@ -62,7 +73,7 @@ impl Lanes {
         for service in &loaded.services {
             // One service's panic must not keep the others from giving up what the connection held.
             if catch_unwind(AssertUnwindSafe(|| service.closed(connection))).is_err() {
-                self.count(service.lane(), Reason::InternalError);
+                self.count(service.lane(), &[], Reason::InternalError);
             }
         }
     }
@@ -74,13 +85,13 @@ impl Lanes {
     }
 
     fn stand_aside(&self, lane: Lane, request: &[u8], reason: Reason) -> Vec<u8> {
-        self.count(lane, reason);
+        self.count(lane, request, reason);
         stand_in::stand_aside(lane, request, reason)
     }
 
-    fn count(&self, lane: Lane, reason: Reason) {
+    fn count(&self, lane: Lane, request: &[u8], reason: Reason) {
         if let Some(service) = stand_in::name_of(lane) {
-            let record = NewRecord { at_unix_ms: self.clock.unix_ms(), ..NewRecord::default() };
+            let record = stand_in::described(lane, request, self.clock.unix_ms());
             self.board.record(service, reason, record);
         }
     }

@@ -9,6 +9,7 @@ mod connection;
 mod control;
 mod http_ready;
 mod identity;
+mod journal;
 mod lanes;
 mod launch;
 mod lifecycle;

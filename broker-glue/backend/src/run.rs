@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 
 use crate::connection::Endpoint;
 use crate::control::Control;
+use crate::journal::Journals;
 use crate::lanes::Lanes;
 use crate::launch::{Launch, LaunchError};
 use crate::lifecycle::{DRAIN_LIMIT, Lifecycle};
@@ -139,6 +140,7 @@ struct Life {
     broker: String,
     clock: Arc<dyn Clock>,
     board: Arc<Board>,
+    journals: Arc<Journals>,
     lifecycle: Arc<Lifecycle>,
     warnings: Arc<Warnings>,
     loaded: watch::Sender<Option<Arc<Loaded>>>,
@@ -161,6 +163,7 @@ impl Life {
             instance: launch.instance.clone(),
             broker: names::broker_program(),
             board: Arc::new(Board::new(clock.unix_ms(), &stand_in::names())),
+            journals: Arc::default(),
             lifecycle: Lifecycle::new(Arc::clone(&clock)),
             clock,
             warnings,
@@ -256,6 +259,7 @@ impl Life {
             lifecycle: Arc::clone(&self.lifecycle),
             board: Arc::clone(&self.board),
             clock: Arc::clone(&self.clock),
+            journals: Arc::clone(&self.journals),
         };
         let none: fn(&[u8]) -> LegacyClassification = |_| LegacyClassification::NotLegacy;
         let mux = BackendEndpointMux::new(self.daemon.clone(), &lane::SERVED.map(|lane| lane.0), none);
@@ -325,6 +329,7 @@ impl Life {
         if tokio::time::timeout(limit, self.lifecycle.all_gone()).await.is_err() {
             tracing::warn!(connections = self.lifecycle.connections(), "leaving without waiting any longer");
         }
+        self.journals.written().await;
         let loaded = self.loaded.send_replace(None);
         let _ = tokio::task::spawn_blocking(move || {
             if let Some(store) = loaded.as_ref().and_then(|loaded| loaded.store.as_ref())

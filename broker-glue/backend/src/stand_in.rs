@@ -57,6 +57,27 @@ pub(crate) fn failure(lane: Lane, reason: Reason) -> Vec<u8> {
     place(lane).map(|place| (place.failure)(reason)).unwrap_or_default()
 }
 
+/// The record of a request that no service has taken apart: what it says of itself.
+pub(crate) fn described(lane: Lane, request: &[u8], at_unix_ms: u64) -> NewRecord {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let mut record = NewRecord { at_unix_ms, ..NewRecord::default() };
+    if lane == lane::COMPILE
+        && let Ok(CompileRequest { request: Some(compile_request::Request::Lookup(lookup)), .. }) =
+            CompileRequest::decode(request)
+    {
+        record.tool = text(lookup.tool_name.rsplit(|byte| *byte == b'/').next().unwrap_or_default());
+        (record.cwd, record.session, record.build) = (text(&lookup.cwd), lookup.session, lookup.parent_pid);
+    }
+    if lane == lane::GO
+        && let Ok(GoRequest { request: Some(go_request::Request::Open(open)), .. }) =
+            GoRequest::decode(request)
+    {
+        "go".clone_into(&mut record.tool);
+        (record.cwd, record.session) = (text(&open.cwd), open.session);
+    }
+    record
+}
+
 fn place(lane: Lane) -> Option<&'static Place> {
     PLACES.iter().find(|place| place.lane == lane)
 }
@@ -143,7 +164,7 @@ impl Service for StandIn {
 
     fn call<'a>(&'a self, _connection: &'a Connection, request: &'a [u8]) -> BoxFuture<'a, Vec<u8>> {
         Box::pin(async move {
-            let record = NewRecord { at_unix_ms: self.context.clock.unix_ms(), ..NewRecord::default() };
+            let record = described(self.place.lane, request, self.context.clock.unix_ms());
             self.context.board.record(self.place.name, self.reason, record);
             (self.place.aside)(request, self.reason)
         })
@@ -208,6 +229,20 @@ mod tests {
         let reply = stand_aside(lane::ARTIFACT, b"", Reason::Draining);
         let reply = ArtifactReply::decode(reply.as_slice()).expect("a reply").reply;
         assert!(matches!(reply, Some(artifact_reply::Reply::Failure(f)) if f.id == "draining"));
+    }
+
+    #[test]
+    fn a_request_that_no_service_took_apart_still_belongs_to_its_session() {
+        let lookup = Lookup { session: "s".into(), tool_name: b"/bin/gcc".to_vec(), ..Lookup::default() };
+        let request = Some(compile_request::Request::Lookup(lookup));
+        let request = CompileRequest { request, ..CompileRequest::default() }.encode_to_vec();
+        let record = described(lane::COMPILE, &request, 7);
+        assert_eq!((record.session.as_str(), record.tool.as_str(), record.at_unix_ms), ("s", "gcc", 7));
+        let open = larder_proto::v1::GoOpen { session: "s".into(), ..Default::default() };
+        let request = Some(go_request::Request::Open(open));
+        let request = GoRequest { request, ..GoRequest::default() }.encode_to_vec();
+        assert_eq!(described(lane::GO, &request, 7).session, "s");
+        assert_eq!(described(lane::GO, b"\xff\xff", 7).session, "");
     }
 
     #[test]

@@ -4,14 +4,16 @@
 //! event frame of the same id now and then; silence for longer than [`SILENCE_LIMIT`] therefore means a daemon that
 //! is stopped or stuck, however long the request itself may take.
 
-use std::io::{self, Read as _, Write as _};
-use std::os::fd::OwnedFd;
+use std::io::{self, IoSlice, Read as _, Write as _};
+use std::mem::MaybeUninit;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
 use larder_proto::lane::Lane;
 use running_process::broker::protocol::{Frame, FrameKind, FramingError, encode_framed, try_decode_framed};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
 /// How often a daemon sends a sign of life while it works on a request.
 pub const SIGN_OF_LIFE: Duration = Duration::from_millis(100);
@@ -19,6 +21,9 @@ pub const SIGN_OF_LIFE: Duration = Duration::from_millis(100);
 /// How long a client waits without a sign of life before it goes on alone. Ten signs must have been missed: a busy
 /// machine is not a stopped daemon.
 pub const SILENCE_LIMIT: Duration = Duration::from_millis(1000);
+
+/// Most descriptors that go along with one request.
+pub const MOST_DESCRIPTORS: usize = 2;
 
 /// Bytes read at once.
 const CHUNK: usize = 64 * 1024;
@@ -101,8 +106,21 @@ impl Wire {
     /// When the daemon is gone, silent, or answers with something that is no frame. The connection is then of no
     /// further use.
     pub fn request(&mut self, lane: Lane, payload: Vec<u8>) -> Result<Vec<u8>, WireError> {
+        self.request_with(lane, payload, &[])
+    }
+
+    /// The same; `descriptors` go along, for the daemon to have as well. At most [`MOST_DESCRIPTORS`].
+    ///
+    /// # Errors
+    /// As [`Self::request`].
+    pub fn request_with(
+        &mut self,
+        lane: Lane,
+        payload: Vec<u8>,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<Vec<u8>, WireError> {
         let wanted = self.sender.next_id();
-        self.sender.send(lane, payload)?;
+        self.sender.send_with(lane, payload, descriptors)?;
         loop {
             match self.receiver.receive()? {
                 Received::Reply(id, payload) if id == wanted => return Ok(payload),
@@ -131,9 +149,31 @@ impl WireSender {
     /// # Errors
     /// When the daemon is gone, or takes nothing for [`SILENCE_LIMIT`]. The connection is then of no further use.
     pub fn send(&mut self, lane: Lane, payload: Vec<u8>) -> Result<(), WireError> {
+        self.send_with(lane, payload, &[])
+    }
+
+    fn send_with(
+        &mut self,
+        lane: Lane,
+        payload: Vec<u8>,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<(), WireError> {
         let frame = Frame::request(lane.0, payload).with_request_id(self.next_id);
         self.next_id += 1;
-        (&*self.stream).write_all(&encode_framed(&frame)?).map_err(silent)
+        let bytes = encode_framed(&frame)?;
+        // Descriptors travel with the first bytes of their frame.
+        let sent = if descriptors.is_empty() { 0 } else { self.hand_over(&bytes, descriptors)? };
+        (&*self.stream).write_all(&bytes[sent..]).map_err(silent)
+    }
+
+    fn hand_over(&self, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<usize, WireError> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput).into());
+        }
+        let sent = sendmsg(&*self.stream, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL);
+        sent.map_err(|error| silent(error.into()))
     }
 
     /// Ends the connection, for both halves.

@@ -22,7 +22,7 @@ use crate::manifest::codec;
 use crate::manifest::validate::{By, Marked, Validation, nothing_holds};
 use crate::paths;
 use crate::portable::{Portable, Root};
-use crate::record::{Draft, bare};
+use crate::record::{Draft, bare, since};
 use crate::rust::Crate;
 use crate::state::Core;
 
@@ -132,14 +132,18 @@ impl Core {
         call.env.refuse()?;
         if !identity::is_rustc(&call.tool_name) {
             let work = self.prepare(call, draft).await?;
+            let start = self.context.clock.monotonic_ns();
             let found = self.find(&work, connection)?;
+            draft.validate_us = since(&*self.context.clock, start);
             return Ok((work, found));
         }
-        let mut own = std::mem::take(draft);
+        let mut own = draft.clone();
         let seek = move |core: &Self, call: &Arc<Call>| {
             let sought = core.prepare_crate(call, &mut own).and_then(|work| {
                 let work = Work::Rust(Box::new(work));
+                let start = core.context.clock.monotonic_ns();
                 let found = core.find(&work, connection)?;
+                own.validate_us = since(&*core.context.clock, start);
                 Ok((work, found))
             });
             Ok((own, sought))

@@ -23,6 +23,11 @@ pub(crate) struct Draft {
     session: String,
     /// The daemon's own time so far, microseconds.
     pub(crate) overhead_us: u64,
+    /// Parts of it, and what is none, as in a record; microseconds.
+    pub(crate) lookup_us: u64,
+    pub(crate) validate_us: u64,
+    pub(crate) wait_us: u64,
+    pub(crate) publish_us: u64,
 }
 
 impl Draft {
@@ -90,7 +95,16 @@ impl Draft {
             unit: self.unit,
             build: self.build,
             session: self.session,
+            lookup_us: self.lookup_us,
+            validate_us: self.validate_us,
+            wait_us: self.wait_us,
+            publish_us: self.publish_us,
         }
+    }
+
+    /// Of a call that makes no sense.
+    pub(crate) fn of_session(session: String) -> Self {
+        Self { session, ..Self::default() }
     }
 }
 

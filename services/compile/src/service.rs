@@ -49,7 +49,7 @@ impl Compile {
 
     async fn answer(&self, connection: &Connection, bytes: &[u8]) -> Reply {
         let Ok(CompileRequest { protocol, request, .. }) = CompileRequest::decode(bytes) else {
-            return self.malformed("the bytes are not a request");
+            return self.malformed(String::new(), "the bytes are not a request");
         };
         if protocol != PROTOCOL_VERSION {
             return self.not_supported("client and daemon are of different versions");
@@ -74,9 +74,10 @@ impl Compile {
         let core = &self.0;
         let clock = &*core.context.clock;
         let start = clock.monotonic_ns();
+        let session = lookup.session.clone();
         let call = match Call::new(lookup) {
             Ok(call) => Arc::new(call),
-            Err(error) => return self.malformed(&error.to_string()),
+            Err(error) => return self.malformed(session, &error.to_string()),
         };
         core.peers.note(connection);
         let mut waited = Waited::default();
@@ -84,6 +85,7 @@ impl Compile {
             let mut draft = Draft::new(&call);
             let found = core.seek(&call, &mut draft, connection.id).await;
             draft.overhead_us = since(clock, start.saturating_add(waited.ns));
+            (draft.lookup_us, draft.wait_us) = (draft.overhead_us, waited.ns / 1000);
             let (work, why) = match found {
                 Err(refusal) => {
                     return self.stand_aside(refusal, draft);
@@ -301,9 +303,9 @@ impl Compile {
         Reply::NotSupported(NotSupported { sentence: sentence.to_owned(), daemon_speaks: PROTOCOL_VERSION })
     }
 
-    fn malformed(&self, sentence: &str) -> Reply {
+    fn malformed(&self, session: String, sentence: &str) -> Reply {
         let reason = Reason::RequestMalformed;
-        self.0.record(reason, Draft::default(), sentence, 0, 0);
+        self.0.record(reason, Draft::of_session(session), sentence, 0, 0);
         Reply::Failure(CompileFailure { id: reason.id().to_owned(), sentence: sentence.to_owned() })
     }
 }
@@ -358,7 +360,8 @@ fn finish(core: &Core, plan: Plan, hold: Hold<Plan>, publish: Publish) -> Result
     core.writers.end(plan.lease);
     plan.clean();
     let mut draft = plan.draft;
-    draft.overhead_us += since(clock, start);
+    draft.publish_us = since(clock, start);
+    draft.overhead_us += draft.publish_us;
     match stored {
         Ok(stored) => {
             draft.keyed(&stored.action);

@@ -49,13 +49,25 @@ impl Core {
     pub(crate) fn close(&self, connection: ConnectionId, close: GoClose) -> Result<Reply, GoError> {
         self.used(connection, &close.used)?;
         self.totals.kept_back(close.kept_back);
+        // Whoever asks for a session's figures after its go command has ended finds it counted.
+        let mut sessions = self.sessions();
+        let noted = sessions.get(connection).filter(|session| !session.noted).map(|session| {
+            session.noted = true;
+            session.clone()
+        });
+        drop(sessions);
+        if let Some(session) = noted {
+            self.note(&session);
+        }
         Ok(Reply::Closed(GoClosed {}))
     }
 
     /// The connection has ended, and with it the go command.
     pub(crate) fn closed(self: &Arc<Self>, connection: ConnectionId) {
         let Some(session) = self.sessions().end(connection) else { return };
-        self.note(&session);
+        if !session.noted {
+            self.note(&session);
+        }
         let core = Arc::clone(self);
         let Ok(runtime) = Handle::try_current() else {
             return core.clear(connection, &session.staging, &session.put);

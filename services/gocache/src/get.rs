@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use larder_proto::v1::go_reply::Reply;
 use larder_proto::v1::{GoFound, GoGet, GoKnown, GoUse};
-use larder_service::{ConnectionId, Reason};
+use larder_service::{ConnectionId, NewRecord, Reason};
 
 use crate::action::{ActionId, Known};
 use crate::error::GoError;
-use crate::{Core, NAME, aside, close};
+use crate::{Core, aside, close};
 
 /// Most answers that are sent along with one.
 const MOST_AHEAD: u32 = 4096;
@@ -22,6 +22,7 @@ impl Core {
         connection: ConnectionId,
         get: GoGet,
     ) -> Result<Reply, GoError> {
+        let start = self.context.clock.monotonic_ns();
         let action = ActionId::read(&get.action)?;
         self.used(connection, &get.used)?;
         let kept = match self.queue.known(&action) {
@@ -41,6 +42,8 @@ impl Core {
             }
         };
         self.count_get(connection, found);
+        let us = self.context.clock.monotonic_ns().saturating_sub(start) / 1000;
+        self.journal_get(connection, &action, found, us);
         let ahead = {
             let mut trail = self.trail();
             let count = usize::try_from(get.ahead.min(MOST_AHEAD)).unwrap_or(0);
@@ -75,7 +78,7 @@ impl Core {
 
     /// Counts answers that were sent ahead and have been used since.
     pub(crate) fn used(&self, connection: ConnectionId, used: &[GoUse]) -> Result<(), GoError> {
-        let mut hits = Vec::new();
+        let (mut hits, mut told) = (Vec::new(), Vec::new());
         let (mut misses, mut lost) = (0, 0);
         {
             let mut trail = self.trail();
@@ -89,6 +92,8 @@ impl Core {
                     // The trail has lost it since.
                     None => lost += 1,
                 }
+                let found = if used.miss { Err(Reason::GoFirstSeen) } else { known.ok_or(Reason::GoHit) };
+                told.push((action, found));
             }
         }
         self.store.note_uses(hits.iter().map(|(key, known)| (key, &known.digest)));
@@ -101,19 +106,37 @@ impl Core {
             counts.bytes += bytes;
             counts.avoided_us += avoided_us;
         });
-        let board = &self.context.board;
+        told.iter().for_each(|(action, found)| self.journal_get(connection, action, *found, 0));
         if hit_count > 0 {
-            board.count(NAME, Reason::GoHit, hit_count, 0, avoided_us);
+            self.count(connection, Reason::GoHit, hit_count, 0, avoided_us);
         }
         if misses > 0 {
-            board.count(NAME, Reason::GoFirstSeen, misses, 0, 0);
+            self.count(connection, Reason::GoFirstSeen, misses, 0, 0);
         }
         self.totals.handed(bytes);
         Ok(())
     }
 
+    /// Writes one get to the journal of the session that it belongs to.
+    fn journal_get(
+        &self,
+        connection: ConnectionId,
+        action: &ActionId,
+        found: Result<Known, Reason>,
+        lookup_us: u64,
+    ) {
+        let new = NewRecord {
+            key: action.key().hex(),
+            overhead_us: lookup_us,
+            lookup_us,
+            bytes: found.map_or(0, |known| known.digest.size),
+            tool_us: found.map_or(0, |known| known.tool_us),
+            ..NewRecord::default()
+        };
+        self.journalled(connection, found.err().unwrap_or(Reason::GoHit), new);
+    }
+
     fn count_get(&self, connection: ConnectionId, found: Result<Known, Reason>) {
-        let board = &self.context.board;
         match found {
             Ok(known) => {
                 self.tally(connection, |counts| {
@@ -121,12 +144,12 @@ impl Core {
                     counts.bytes += known.digest.size;
                     counts.avoided_us += known.tool_us;
                 });
-                board.count(NAME, Reason::GoHit, 1, 0, known.tool_us);
+                self.count(connection, Reason::GoHit, 1, 0, known.tool_us);
                 self.totals.handed(known.digest.size);
             }
             Err(reason) => {
                 self.tally(connection, |counts| counts.misses += 1);
-                board.count(NAME, reason, 1, 0, 0);
+                self.count(connection, reason, 1, 0, 0);
             }
         }
     }

@@ -22,7 +22,7 @@ use larder_proto::v1::go_reply::Reply;
 use larder_proto::v1::go_request::Request;
 use larder_proto::v1::{Figure, GoFailure, GoReply, GoRequest};
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
-use larder_service::{BoxFuture, Connection, ConnectionId, Context, Reason, Service};
+use larder_service::{BoxFuture, Connection, ConnectionId, Context, NewRecord, Reason, Service};
 use larder_store::{Store, StoreError};
 use prost::Message as _;
 
@@ -93,7 +93,12 @@ impl GoCache {
         reply.unwrap_or_else(|error| {
             let reason = error.reason();
             tracing::warn!("a go command's request failed: {}", error::chain(&error));
-            core.context.board.count(NAME, reason, 1, us, 0);
+            core.journalled(
+                connection.id,
+                reason,
+                NewRecord { detail: error::chain(&error), ..NewRecord::default() },
+            );
+            core.count(connection.id, reason, 1, us, 0);
             Reply::Failure(GoFailure { id: reason.id().to_owned(), sentence: error::chain(&error) })
         })
     }

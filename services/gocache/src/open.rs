@@ -32,7 +32,8 @@ impl Core {
             staging: staging.as_os_str().as_bytes().to_vec(),
         };
         let cwd = String::from_utf8_lossy(&open.cwd).into_owned();
-        let session = Session { cwd, go_version: open.go_version, staging, ..Session::default() };
+        let larder = open.session.into();
+        let session = Session { cwd, go_version: open.go_version, larder, staging, ..Session::default() };
         self.sessions().begin(connection, session);
         Ok(Reply::Opened(reply))
     }

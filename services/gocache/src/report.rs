@@ -1,5 +1,6 @@
 //! What the service tells of itself: figures, and one record for each go command.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use larder_proto::v1::Figure;
@@ -42,7 +43,37 @@ impl Core {
     /// Counts the daemon's own time.
     pub(crate) fn spent(&self, connection: ConnectionId, us: u64) {
         self.tally(connection, |counts| counts.overhead_us += us);
-        self.context.board.count(NAME, Reason::GoHit, 0, us, 0);
+        self.count(connection, Reason::GoHit, 0, us, 0);
+    }
+
+    /// Counts finished requests, for the session of larder's that the go command belongs to as well.
+    pub(crate) fn count(
+        &self,
+        connection: ConnectionId,
+        reason: Reason,
+        requests: u64,
+        us: u64,
+        tool_us: u64,
+    ) {
+        let session = self.session_of(connection);
+        self.context.board.count(&session, NAME, reason, requests, us, tool_us);
+    }
+
+    /// Writes one request to the journal of that session, if it has one; `new` says what it was about.
+    pub(crate) fn journalled(&self, connection: ConnectionId, reason: Reason, new: NewRecord) {
+        let session = self.session_of(connection);
+        if session.is_empty() {
+            return;
+        }
+        let (cwd, tool) =
+            self.sessions().get(connection).map(|go| (go.cwd.clone(), go.tool())).unwrap_or_default();
+        let at_unix_ms = self.context.clock.unix_ms();
+        let new = NewRecord { at_unix_ms, session: session.to_string(), cwd, tool, ..new };
+        self.context.board.journal(NAME, reason, new);
+    }
+
+    fn session_of(&self, connection: ConnectionId) -> Arc<str> {
+        self.sessions().get(connection).map_or_else(|| Arc::from(""), |session| Arc::clone(&session.larder))
     }
 
     /// Leaves the record of a go command that asked for anything.
@@ -53,10 +84,10 @@ impl Core {
         }
         let whole = misses == 0;
         let reason = if whole { Reason::GoHit } else { Reason::GoFirstSeen };
-        let tool = if session.go_version.is_empty() { "go" } else { &session.go_version };
         let record = NewRecord {
             at_unix_ms: self.context.clock.unix_ms(),
-            tool: tool.to_owned(),
+            tool: session.tool(),
+            session: session.larder.to_string(),
             source: session.cwd.clone(),
             detail: format!("{hits} of {} gets were hits, {puts} puts", hits + misses),
             overhead_us,

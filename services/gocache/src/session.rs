@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use larder_service::{ConnectionId, Digest};
 
@@ -9,15 +10,26 @@ use larder_service::{ConnectionId, Digest};
 pub(crate) struct Sessions(HashMap<ConnectionId, Session>);
 
 /// One go command.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Session {
     pub(crate) cwd: String,
     pub(crate) go_version: String,
+    /// Value of the caller's LARDER_SESSION, or empty.
+    pub(crate) larder: Arc<str>,
+    /// Its record has been left.
+    pub(crate) noted: bool,
     /// Folder into which the client writes bodies.
     pub(crate) staging: PathBuf,
     pub(crate) counts: Counts,
     /// What it has put, and nobody has proven yet.
     pub(crate) put: Vec<Digest>,
+}
+
+impl Session {
+    /// The go command's name for records: its version, where it is known.
+    pub(crate) fn tool(&self) -> String {
+        if self.go_version.is_empty() { "go".to_owned() } else { self.go_version.clone() }
+    }
 }
 
 /// Sums over one session.

@@ -42,6 +42,14 @@ pub struct NewRecord {
     pub build: u32,
     /// The session it belongs to, or empty.
     pub session: String,
+    /// Time for finding out whether the result is known, microseconds; a part of `overhead_us`.
+    pub lookup_us: u64,
+    /// Time spent checking what was known against the files, microseconds; a part of `lookup_us`.
+    pub validate_us: u64,
+    /// Time spent waiting for another client that compiled the same, microseconds.
+    pub wait_us: u64,
+    /// Time for storing the result, microseconds; a part of `overhead_us`.
+    pub publish_us: u64,
 }
 
 /// Counts and latest records of all services. Shared by all of them.
@@ -82,56 +90,54 @@ impl Board {
 
     /// Counts one finished request and returns its record's id.
     pub fn record(&self, service: &'static str, reason: Reason, new: NewRecord) -> u64 {
-        self.count(service, reason, 1, new.overhead_us, new.tool_us);
-        self.note(service, reason, new)
+        self.count(&new.session, service, reason, 1, new.overhead_us, new.tool_us);
+        let record = self.keep(service, reason, new);
+        self.sessions.journal(&record);
+        record.id
     }
 
     /// Counts `requests` finished requests that leave no record of their own: where there are thousands a second, they
-    /// would push out all others. The times are sums over them, as in [`NewRecord`].
+    /// would push out all others. They belong to `session`, or to none; the times are sums over them, as in [`NewRecord`].
     pub fn count(
         &self,
+        session: &str,
         service: &'static str,
         reason: Reason,
         requests: u64,
         overhead_us: u64,
         tool_us: u64,
     ) {
-        let mut inner = self.lock();
-        ServiceCounts::of(&mut inner.services, service).count(reason, requests, overhead_us, tool_us);
+        ServiceCounts::of(&mut self.lock().services, service).count(reason, requests, overhead_us, tool_us);
+        if !session.is_empty() {
+            self.sessions.count(session, |counts| {
+                ServiceCounts::of(counts, service).count(reason, requests, overhead_us, tool_us);
+            });
+        }
     }
 
-    /// Keeps a record of requests that have been counted, and returns its id.
+    /// Keeps a record of requests that have been counted and [journalled](Self::journal), and returns its id.
     pub fn note(&self, service: &'static str, reason: Reason, new: NewRecord) -> u64 {
-        let mut inner = self.lock();
-        let id = inner.next_id;
-        inner.next_id += 1;
-        if inner.records.len() == RECORDS_KEPT {
-            inner.records.pop_back();
-        }
-        let record = Record {
-            id,
-            at_unix_ms: new.at_unix_ms,
-            service: service.to_owned(),
-            tool: new.tool,
-            source: new.source,
-            output: new.output,
-            outcome: reason.outcome().id().to_owned(),
-            reason: reason.id().to_owned(),
-            detail: new.detail,
-            overhead_us: new.overhead_us,
-            tool_us: new.tool_us,
-            bytes: new.bytes,
-            key: new.key,
-            cwd: new.cwd,
-            unit: new.unit,
-            build: new.build,
-            session: new.session,
+        self.keep(service, reason, new).id
+    }
+
+    /// Writes one request that leaves no record of its own to its session's journal.
+    pub fn journal(&self, service: &'static str, reason: Reason, new: NewRecord) {
+        self.sessions.journal(&record(0, service, reason, new));
+    }
+
+    fn keep(&self, service: &'static str, reason: Reason, new: NewRecord) -> Record {
+        let record = {
+            let mut inner = self.lock();
+            let record = record(inner.next_id, service, reason, new);
+            inner.next_id += 1;
+            if inner.records.len() == RECORDS_KEPT {
+                inner.records.pop_back();
+            }
+            inner.records.push_front(record.clone());
+            record
         };
-        if !record.session.is_empty() {
-            self.sessions.count(service, reason, &record);
-        }
-        inner.records.push_front(record);
-        id
+        self.sessions.note(reason, &record);
+        record
     }
 
     /// The statistics of all services, with the latest `records` records.
@@ -155,6 +161,32 @@ impl Board {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Counts stay meaningful after a panic elsewhere; refusing to count would hide it.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn record(id: u64, service: &'static str, reason: Reason, new: NewRecord) -> Record {
+    Record {
+        id,
+        at_unix_ms: new.at_unix_ms,
+        service: service.to_owned(),
+        tool: new.tool,
+        source: new.source,
+        output: new.output,
+        outcome: reason.outcome().id().to_owned(),
+        reason: reason.id().to_owned(),
+        detail: new.detail,
+        overhead_us: new.overhead_us,
+        tool_us: new.tool_us,
+        bytes: new.bytes,
+        key: new.key,
+        cwd: new.cwd,
+        unit: new.unit,
+        build: new.build,
+        session: new.session,
+        lookup_us: new.lookup_us,
+        validate_us: new.validate_us,
+        wait_us: new.wait_us,
+        publish_us: new.publish_us,
     }
 }
 
@@ -239,8 +271,8 @@ mod tests {
     #[test]
     fn requests_without_a_record_are_counted_and_a_record_of_several_counts_none() {
         let board = Board::new(0, &["go"]);
-        board.count("go", Reason::GoHit, 1000, 20, 300);
-        board.count("go", Reason::GoFirstSeen, 2, 1, 300);
+        board.count("", "go", Reason::GoHit, 1000, 20, 300);
+        board.count("", "go", Reason::GoFirstSeen, 2, 1, 300);
         board.note("go", Reason::GoFirstSeen, NewRecord { overhead_us: 21, ..Default::default() });
         let stats = board.stats(10);
         let go = &stats.services[0];

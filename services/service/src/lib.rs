@@ -22,7 +22,7 @@ pub use outcome::Outcome;
 pub use reason::Reason;
 pub use reports::Reports;
 pub use service::{Connection, ConnectionId, Service};
-pub use sessions::{Owner, Sessions};
+pub use sessions::{Journal, Keep, Owner, Sessions};
 
 /// Boxed future, as services return them.
 pub type BoxFuture<'a, T> = futures_util::future::BoxFuture<'a, T>;

@@ -1,7 +1,7 @@
 //! Sessions: the requests of one build, counted by themselves.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use larder_proto::v1::{Record, SessionReport};
 
@@ -26,6 +26,24 @@ pub struct Owner {
     pub start: u64,
 }
 
+/// Where the requests of a session are written down, one by one.
+pub trait Journal: Send + Sync + std::fmt::Debug {
+    /// Takes one request. Must not wait for a disk: a client waits for its hit.
+    fn write(&self, record: &Record);
+
+    /// How many requests could not be written so far.
+    fn lost(&self) -> u64;
+}
+
+/// What a session is to keep.
+#[derive(Debug, Default)]
+pub struct Keep {
+    /// Where its requests are written down.
+    pub journal: Option<Arc<dyn Journal>>,
+    /// Its requests are not counted.
+    pub no_stats: bool,
+}
+
 /// All sessions, open and lately ended.
 #[derive(Debug, Default)]
 pub struct Sessions(Mutex<Inner>);
@@ -42,11 +60,12 @@ struct Session {
     number: u64,
     counts: Vec<ServiceCounts>,
     report: SessionReport,
+    keep: Keep,
 }
 
 impl Sessions {
     /// Opens a session; its id, or `None` where too many are open.
-    pub fn start(&self, owner: Owner, now_unix_ns: u64) -> Option<String> {
+    pub fn start(&self, owner: Owner, now_unix_ns: u64, keep: Keep) -> Option<String> {
         let mut inner = self.lock();
         let open = inner.all.values().filter(|session| session.report.ended_unix_ms == 0).count();
         if open >= MAX_OPEN {
@@ -65,7 +84,7 @@ impl Sessions {
             started_unix_ms: now_unix_ns / 1_000_000,
             ..SessionReport::default()
         };
-        let session = Session { owner, number: inner.begun, counts: Vec::new(), report };
+        let session = Session { owner, number: inner.begun, counts: Vec::new(), report, keep };
         inner.all.insert(id.clone(), session);
         Some(id)
     }
@@ -75,12 +94,17 @@ impl Sessions {
         self.lock().all.get(id).map(Session::report)
     }
 
-    /// Ends a session, unless it has ended; its figures, or `None` where it is not known.
+    /// Ends a session, unless it has ended, and gives its journal up; its figures, or `None` where it is not known.
     pub fn end(&self, id: &str, now_unix_ms: u64) -> Option<SessionReport> {
         let mut inner = self.lock();
         let session = inner.all.get_mut(id)?;
         session.end("request", now_unix_ms);
         Some(session.report())
+    }
+
+    /// The journal of an open session.
+    pub fn journal_of(&self, id: &str) -> Option<Arc<dyn Journal>> {
+        self.lock().all.get(id)?.keep.journal.clone()
     }
 
     /// Ends the sessions whose owner is gone.
@@ -92,15 +116,22 @@ impl Sessions {
         }
     }
 
-    /// Counts a finished request for the session it names, if that is open.
-    pub(crate) fn count(&self, service: &'static str, reason: Reason, record: &Record) {
-        let mut inner = self.lock();
-        let Some(session) = inner.all.get_mut(&record.session) else { return };
-        if session.report.ended_unix_ms != 0 {
+    /// Counts something for the session `id`, if that is open and counts.
+    pub(crate) fn count(&self, id: &str, add: impl FnOnce(&mut Vec<ServiceCounts>)) {
+        if let Some(session) = self.lock().open(id).filter(|session| !session.keep.no_stats) {
+            add(&mut session.counts);
+        }
+    }
+
+    /// Keeps what a person wants to see of a finished request for the session it names.
+    pub(crate) fn note(&self, reason: Reason, record: &Record) {
+        if record.session.is_empty() {
             return;
         }
-        let counts = ServiceCounts::of(&mut session.counts, service);
-        counts.count(reason, 1, record.overhead_us, record.tool_us);
+        let mut inner = self.lock();
+        let Some(session) = inner.open(&record.session).filter(|session| !session.keep.no_stats) else {
+            return;
+        };
         session.report.latest.clone_from(&record.source);
         if reason.outcome() != Outcome::Hit && record.tool_us > 0 {
             let slowest = &mut session.report.slowest;
@@ -112,21 +143,43 @@ impl Sessions {
         }
     }
 
+    /// Writes a finished request to the journal of the session it names.
+    pub(crate) fn journal(&self, record: &Record) {
+        if record.session.is_empty() {
+            return;
+        }
+        // The lock is not held while the journal takes it.
+        if let Some(journal) = self.journal_of(&record.session) {
+            journal.write(record);
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn open(&mut self, id: &str) -> Option<&mut Session> {
+        self.all.get_mut(id).filter(|session| session.report.ended_unix_ms == 0)
     }
 }
 
 impl Session {
     fn report(&self) -> SessionReport {
         let services = self.counts.iter().map(ServiceCounts::stats).collect();
-        SessionReport { services, ..self.report.clone() }
+        let lost = self.keep.journal.as_ref().map(|journal| journal.lost());
+        let lines_lost = lost.unwrap_or(self.report.lines_lost);
+        SessionReport { services, lines_lost, ..self.report.clone() }
     }
 
     fn end(&mut self, by: &str, now_unix_ms: u64) {
         if self.report.ended_unix_ms == 0 {
             self.report.ended_unix_ms = now_unix_ms.max(1);
             by.clone_into(&mut self.report.ended_by);
+            if let Some(journal) = self.keep.journal.take() {
+                self.report.lines_lost = journal.lost();
+            }
         }
     }
 }
@@ -138,10 +191,12 @@ mod tests {
     #[test]
     fn the_slowest_are_kept_in_order_and_an_ended_session_counts_no_more() {
         let sessions = Sessions::default();
-        let id = sessions.start(Owner { pid: 1, start: 2 }, 5_000_000).expect("room");
+        let id = sessions.start(Owner { pid: 1, start: 2 }, 5_000_000, Keep::default()).expect("room");
         let count = |tool_us| {
             let record = Record { session: id.clone(), tool_us, ..Record::default() };
-            sessions.count("compile", Reason::FirstSeen, &record);
+            sessions
+                .count(&id, |counts| ServiceCounts::of(counts, "compile").count(Reason::FirstSeen, 1, 0, 0));
+            sessions.note(Reason::FirstSeen, &record);
         };
         (1..=20).for_each(count);
         sessions.end_orphans(|owner| owner.pid != 1, 9);
@@ -157,15 +212,15 @@ mod tests {
     fn open_sessions_and_remembered_ones_are_bounded() {
         let sessions = Sessions::default();
         let owner = Owner { pid: 1, start: 2 };
-        let first = sessions.start(owner, 1).expect("room");
+        let first = sessions.start(owner, 1, Keep::default()).expect("room");
         sessions.end(&first, 1);
         for _ in 0..ENDED_KEPT {
-            let id = sessions.start(owner, 1).expect("room");
+            let id = sessions.start(owner, 1, Keep::default()).expect("room");
             sessions.end(&id, 1);
         }
-        assert!(sessions.start(owner, 1).is_some());
+        assert!(sessions.start(owner, 1, Keep::default()).is_some());
         assert!(sessions.report(&first).is_none(), "the oldest is forgotten");
-        while sessions.start(owner, 1).is_some() {}
+        while sessions.start(owner, 1, Keep::default()).is_some() {}
         assert!(sessions.lock().all.len() <= MAX_OPEN + ENDED_KEPT);
     }
 }

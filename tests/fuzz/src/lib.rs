@@ -14,6 +14,7 @@ pub mod environment;
 pub mod fingerprints;
 pub mod frames;
 pub mod gorequest;
+pub mod journal;
 pub mod link;
 pub mod manifest;
 pub mod program;

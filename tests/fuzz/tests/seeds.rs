@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use larder_fuzz::{
     Check, answers, archive, args, artifact, code, depfile, directives, environment, fingerprints, frames,
-    gorequest, link, manifest, program, records, request, response, rust, study,
+    gorequest, journal, link, manifest, program, records, request, response, rust, study,
 };
 
-const TARGETS: [(&str, Check); 19] = [
+const TARGETS: [(&str, Check); 20] = [
     ("answers", answers::check),
     ("archive", archive::check),
     ("args", args::check),
@@ -19,6 +19,7 @@ const TARGETS: [(&str, Check); 19] = [
     ("fingerprints", fingerprints::check),
     ("frames", frames::check),
     ("gorequest", gorequest::check),
+    ("journal", journal::check),
     ("link", link::check),
     ("manifest", manifest::check),
     ("program", program::check),

@@ -101,6 +101,7 @@ fn daemon(patience: Duration) -> Daemon {
         lifecycle: Arc::clone(&lifecycle),
         board: Arc::new(Board::new(0, &["compile"])),
         clock,
+        journals: Arc::default(),
     };
     let endpoint = Arc::new(Endpoint { mux: own_mux(), lanes, lifecycle, patience });
     Daemon { endpoint, echo, _loaded: loaded }

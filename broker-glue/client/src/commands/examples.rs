@@ -2,6 +2,12 @@
 
 /// Names of commands, those within another with a space between, and lines to type with what they do.
 pub(super) const EXAMPLES: &[(&str, &str)] = &[
+    ("journal", "  larder build --journal build.jsonl -- make; larder journal summary build.jsonl"),
+    ("journal summary", "  larder journal summary build.jsonl"),
+    (
+        "journal trace",
+        "  larder journal trace build.jsonl -o trace.json     then open it in chrome://tracing or Perfetto",
+    ),
     (
         "fingerprint",
         "  larder fingerprint check --cache .lint --root src || cargo clippy && larder fingerprint success --cache .lint",

@@ -9,6 +9,7 @@ mod explain;
 mod fingerprint;
 mod help;
 mod init;
+pub mod journal;
 mod render;
 mod restart;
 mod rust;
@@ -70,11 +71,7 @@ enum Command {
         json: bool,
     },
     /// Run a build with its compilers called through larder: larder build -- cargo build
-    Build {
-        /// The command and its arguments
-        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
-        command: Vec<std::ffi::OsString>,
-    },
+    Build(build::Build),
     /// Show how the latest compile of an object or source ended, and why; without one, each miss of the last build
     Explain {
         /// An object or a source, as the compiler was told
@@ -95,6 +92,11 @@ enum Command {
     },
     /// Make Cargo, CMake and the go command of this user, or of a project, call larder
     Init(init::Options),
+    /// Add up or draw the journal that a build or a session has left
+    Journal {
+        #[command(subcommand)]
+        command: journal::Command,
+    },
     /// Check what surrounds larder, and say what to do
     Doctor {
         /// As JSON
@@ -201,10 +203,11 @@ pub fn run() -> ExitCode {
         Command::Restart => restart::run(),
         Command::Clear { service, dry_run } => clear::run(service, dry_run),
         Command::Status { json } => status::run(json),
-        Command::Build { command } => build::run(&command),
+        Command::Build(build) => build::run(&build),
         Command::Explain { file: Some(file), json } => explain::run(&file, json),
         Command::Explain { file: None, json } => explain::last_build(json),
         Command::Fingerprint { command } => return fingerprint::run(&command),
+        Command::Journal { command } => journal::run(&command),
         Command::Session { command } => session::run(&command),
         Command::Rust { command } => rust::run(&command),
         Command::Init(options) => init::run(&options),
@@ -274,6 +277,7 @@ mod tests {
             "fingerprint",
             "run",
             "store",
+            "journal",
         ] {
             assert!(is_command(OsStr::new(word)), "{word}");
         }

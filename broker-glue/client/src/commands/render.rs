@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::journal::summary::Told;
 use larder_proto::v1::{Cleared, Figure, Record, RustArtifacts, SessionReport, Stats, Status};
 
 pub(super) fn status(status: &Status) -> String {
@@ -129,20 +130,69 @@ pub(super) fn missed<'a>(
 /// A session's figures: one line for each service, then the slowest calls that were no hits.
 pub(super) fn session(report: &SessionReport) -> String {
     let mut text =
-        format!("{:<10}{:>8}{:>8}{:>8}  {:<10}\n", "service", "hits", "misses", "other", "avoided");
+        format!("{:<10}{:>8}{:>8}{:>8}{:>8}  {}\n", "service", "hits", "rate", "misses", "other", "saved");
     for row in &report.services {
         let other = row.uncacheable + row.errors + row.bypasses;
-        let avoided = duration(row.avoided_us);
-        let _ = writeln!(text, "{:<10}{:>8}{:>8}{other:>8}  {avoided}", row.service, row.hits, row.misses);
+        let rate = (row.hits * 100)
+            .checked_div(row.hits + row.misses)
+            .map_or_else(String::new, |rate| format!("{rate} %"));
+        let _ = writeln!(
+            text,
+            "{:<10}{:>8}{rate:>8}{:>8}{other:>8}  {}",
+            row.service,
+            row.hits,
+            row.misses,
+            duration(row.avoided_us)
+        );
     }
+    if !report.slowest.is_empty() {
+        text.push_str("slowest that were no hits:\n");
+    }
+    let reasons = || report.services.iter().flat_map(|service| &service.reasons);
     for record in &report.slowest {
-        let about = if record.detail.is_empty() { String::new() } else { format!(" ({})", record.detail) };
+        let about = if record.detail.is_empty() { String::new() } else { format!(": {}", record.detail) };
         let time = duration(record.tool_us);
-        let _ = writeln!(text, "{time:>9}  {} {}: {}{about}", record.tool, what(record), record.reason);
+        let because = reasons().find(|reason| reason.id == record.reason);
+        let because = because.map_or(record.reason.as_str(), |reason| &reason.sentence);
+        let _ = writeln!(text, "{time:>9}  {} {}: {because}{about}", record.tool, what(record));
+    }
+    if report.lines_lost > 0 {
+        let _ = writeln!(text, "{} calls are missing in its journal or log", report.lines_lost);
     }
     if report.ended_by == "owner" {
         text.push_str("it ended with the process that it was started for\n");
     }
+    text
+}
+
+/// A journal's sums, one table for each way to group them.
+pub(super) fn summary(told: &Told) -> String {
+    let mut text = String::new();
+    for (title, rows) in
+        [("outcome", &told.outcomes), ("tool", &told.tools), ("reason", &told.reasons), ("file", &told.files)]
+    {
+        let _ = writeln!(
+            text,
+            "{title:<32}{:>8}{:>8}{:>14}{:>14}{:>12}",
+            "calls", "hits", "tool time", "saved", "bytes"
+        );
+        for row in rows {
+            let name: String = row.name.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+            let sums = &row.sums;
+            let _ = writeln!(
+                text,
+                "{name:<32}{:>8}{:>8}{:>14}{:>14}{:>12}",
+                sums.requests,
+                sums.hits,
+                duration(sums.run_us),
+                duration(sums.avoided_us),
+                bytes(sums.bytes)
+            );
+        }
+        text.push('\n');
+    }
+    let _ =
+        writeln!(text, "{} calls; larder's own time was {}", told.all.requests, duration(told.all.own_us));
     text
 }
 
@@ -212,7 +262,7 @@ fn bytes(count: u64) -> String {
 }
 
 /// Microseconds in the two largest units that say something.
-fn duration(us: u64) -> String {
+pub(super) fn duration(us: u64) -> String {
     let seconds = us / 1_000_000;
     match seconds {
         0 if us < 10_000 => format!("{}.{} ms", us / 1000, us % 1000 / 100),

@@ -1,5 +1,8 @@
 //! `larder session start|stats|end`
 
+use std::fs::File;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -13,6 +16,7 @@ use larder_proto::v1::{
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION, lane};
 use prost::Message as _;
 
+use super::journal::open;
 use crate::session::{self, Way};
 
 #[derive(Debug, Subcommand)]
@@ -22,6 +26,15 @@ pub(super) enum Command {
         /// The process that it ends with at the latest [default: the shell that calls]
         #[arg(long)]
         owner: Option<u32>,
+        /// Append a line for people to this file for each call
+        #[arg(long, value_name = "FILE")]
+        log: Option<PathBuf>,
+        /// Append a JSON object to this file for each call; its name ends in .jsonl
+        #[arg(long, value_name = "FILE")]
+        journal: Option<PathBuf>,
+        /// Count nothing
+        #[arg(long)]
+        no_stats: bool,
     },
     /// Show the figures of a session
     Stats {
@@ -42,17 +55,21 @@ pub(super) enum Command {
 }
 
 pub(super) fn run(command: &Command) -> anyhow::Result<ExitCode> {
+    // A file that cannot be used is refused before anything is started.
+    let keep = match command {
+        Command::Start { log, journal, no_stats, .. } => {
+            Keep::open(log.as_deref(), journal.as_deref(), *no_stats)?
+        }
+        _ => Keep::default(),
+    };
     let mut wire = session::adopt(&session::runtime()?, &Folders::from_env()?, Way::Command)?;
     let (report, json) = match command {
-        Command::Start { owner } => {
-            let id = start(&mut wire, owner.unwrap_or_else(shell))?;
+        Command::Start { owner, .. } => {
+            let id = start(&mut wire, owner.unwrap_or_else(shell), &keep)?;
             super::print(&format!("{id}\n"))?;
             return Ok(ExitCode::SUCCESS);
         }
-        Command::Stats { id, json } => {
-            let request = session_request::Request::Stats(SessionStats { session: id.clone() });
-            (report(&mut wire, request)?, json)
-        }
+        Command::Stats { id, json } => (stats(&mut wire, id)?, json),
         Command::End { id, json } => (end(&mut wire, id)?, json),
     };
     let text =
@@ -61,14 +78,42 @@ pub(super) fn run(command: &Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What a session is to keep besides its figures.
+#[derive(Debug, Default)]
+pub(super) struct Keep {
+    log: Option<File>,
+    journal: Option<File>,
+    no_stats: bool,
+}
+
+impl Keep {
+    /// Opens the files.
+    pub(super) fn open(log: Option<&Path>, journal: Option<&Path>, no_stats: bool) -> anyhow::Result<Self> {
+        let journal = journal.map(open::journal).transpose()?;
+        Ok(Self { log: log.map(open::log).transpose()?, journal, no_stats })
+    }
+}
+
 /// Begins a session that ends with the process `owner` at the latest.
-pub(super) fn start(wire: &mut Wire, owner: u32) -> anyhow::Result<String> {
+pub(super) fn start(wire: &mut Wire, owner: u32, keep: &Keep) -> anyhow::Result<String> {
     let Some(stat) = process::stat(owner) else { anyhow::bail!("no process {owner} runs") };
-    let start = SessionStart { owner_pid: owner, owner_start: stat.start };
-    match ask(wire, session_request::Request::Start(start))? {
+    let start = SessionStart {
+        owner_pid: owner,
+        owner_start: stat.start,
+        journal: keep.journal.is_some(),
+        log: keep.log.is_some(),
+        no_stats: keep.no_stats,
+    };
+    let files: Vec<_> = [&keep.journal, &keep.log].into_iter().flatten().map(File::as_fd).collect();
+    match ask(wire, session_request::Request::Start(start), &files)? {
         session_reply::Reply::Started(started) => Ok(started.session),
         _ => anyhow::bail!("the daemon's answer makes no sense"),
     }
+}
+
+/// The figures of the session `id`.
+pub(super) fn stats(wire: &mut Wire, id: &str) -> anyhow::Result<SessionReport> {
+    report(wire, session_request::Request::Stats(SessionStats { session: id.to_owned() }))
 }
 
 /// Ends the session `id`.
@@ -77,19 +122,24 @@ pub(super) fn end(wire: &mut Wire, id: &str) -> anyhow::Result<SessionReport> {
 }
 
 fn report(wire: &mut Wire, request: session_request::Request) -> anyhow::Result<SessionReport> {
-    match ask(wire, request)? {
+    match ask(wire, request, &[])? {
         session_reply::Reply::Report(report) => Ok(report),
         _ => anyhow::bail!("the daemon's answer makes no sense"),
     }
 }
 
-fn ask(wire: &mut Wire, request: session_request::Request) -> anyhow::Result<session_reply::Reply> {
+fn ask(
+    wire: &mut Wire,
+    request: session_request::Request,
+    files: &[BorrowedFd<'_>],
+) -> anyhow::Result<session_reply::Reply> {
     let request = SessionRequest {
         protocol: PROTOCOL_VERSION,
         client_version: LARDER_VERSION.to_owned(),
         request: Some(request),
     };
-    let reply = SessionReply::decode(wire.request(lane::SESSION, request.encode_to_vec())?.as_slice())?;
+    let reply =
+        SessionReply::decode(wire.request_with(lane::SESSION, request.encode_to_vec(), files)?.as_slice())?;
     match reply.reply {
         Some(session_reply::Reply::Failure(failure)) => anyhow::bail!("{}", failure.sentence),
         Some(session_reply::Reply::NotSupported(no)) => {

@@ -49,6 +49,7 @@ pub(super) fn open(held: Vec<GoOutput>) -> Result<Opened, Failure> {
         cwd: cwd.as_os_str().as_bytes().to_vec(),
         go_version: std::env::var("GOVERSION").unwrap_or_default(),
         held,
+        session: session::current().unwrap_or_default(),
     }));
     let deadline = Instant::now() + LOADING;
     let mut way = Way::Remembered;

@@ -6,7 +6,8 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getpgrp, kill_process, setrlimit};
+use rustix::termios::tcgetpgrp;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::process::{Child, Command};
 use tokio::runtime::Runtime;
@@ -98,7 +99,7 @@ pub(super) fn discover(tool: &OsStr, name: &OsStr, args: &[Vec<u8>]) -> bool {
 }
 
 /// The signals that end a build.
-struct Forwarded {
+pub(crate) struct Forwarded {
     terminate: tokio::signal::unix::Signal,
     hang_up: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
@@ -106,7 +107,8 @@ struct Forwarded {
 }
 
 impl Forwarded {
-    fn listen() -> io::Result<Self> {
+    /// Takes them from now on. Within a runtime.
+    pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,
@@ -115,7 +117,9 @@ impl Forwarded {
         })
     }
 
-    async fn wait(&mut self, child: &mut Child) -> io::Result<ExitStatus> {
+    /// Waits for `child`, and passes on what arrives meanwhile. What a person types on the terminal has reached the child
+    /// already.
+    pub(crate) async fn wait(&mut self, child: &mut Child) -> io::Result<ExitStatus> {
         loop {
             let arrived = tokio::select! {
                 status = child.wait() => return status,
@@ -124,12 +128,21 @@ impl Forwarded {
                 _ = self.interrupt.recv() => Signal::INT,
                 _ = self.quit.recv() => Signal::QUIT,
             };
+            if matches!(arrived, Signal::INT | Signal::QUIT) && is_in_foreground() {
+                continue;
+            }
             if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
                 // It may have ended by itself in the meantime.
                 let _ = kill_process(pid, arrived);
             }
         }
     }
+}
+
+/// Whether this process, and with it its child, is of the process group that the terminal sends its signals to.
+fn is_in_foreground() -> bool {
+    let terminal = std::fs::File::open("/dev/tty");
+    terminal.is_ok_and(|terminal| tcgetpgrp(terminal).is_ok_and(|group| group == getpgrp()))
 }
 
 /// Exit code as a shell counts: 128 + N when signal N ended the tool.

@@ -89,6 +89,8 @@ fn compile_requests_keep_their_bytes() {
     };
     golden("compile_publish.bin", &compile(Request::Publish(publish)));
     golden("compile_abandon.bin", &compile(Request::Abandon(Abandon { lease: 3 })));
+    let not_restored = NotRestored { record: 9, cause: NotRestoredCause::Blob.into() };
+    golden("compile_not_restored.bin", &compile(Request::NotRestored(not_restored)));
     golden("compile_list_rust_artifacts.bin", &compile(Request::ListRustArtifacts(ListRustArtifacts {})));
 }
 

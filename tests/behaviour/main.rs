@@ -10,6 +10,7 @@ mod control;
 mod crashes;
 mod doctor;
 mod explain;
+mod faults;
 mod first_client;
 mod full_disk;
 mod go_command;

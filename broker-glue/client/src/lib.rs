@@ -12,3 +12,4 @@ pub mod wrapper;
 mod broker;
 mod complaint;
 mod running;
+mod stopped;

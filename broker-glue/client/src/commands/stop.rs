@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use larder_glue::wire::WireError;
+use larder_glue::{process, programs};
 use larder_proto::v1::{ShutdownRequest, control_request};
 
 use crate::running::{self, Running};
@@ -11,8 +13,9 @@ use crate::running::{self, Running};
 const LIMIT: Duration = Duration::from_secs(20);
 
 pub(super) fn run(broker: bool) -> anyhow::Result<ExitCode> {
-    match Running::find()? {
-        Some(mut daemon) => {
+    match Running::find() {
+        Err(error) => end_stopped(error)?,
+        Ok(Some(mut daemon)) => {
             daemon.control(control_request::Request::Shutdown(ShutdownRequest { drain_seconds: 0 }))?;
             let pid = daemon.pid;
             // An open connection would be waited for.
@@ -22,7 +25,7 @@ pub(super) fn run(broker: bool) -> anyhow::Result<ExitCode> {
             }
             super::print(&format!("stopped the daemon (pid {pid})\n"))?;
         }
-        None => super::print("no daemon is running\n")?,
+        Ok(None) => super::print("no daemon is running\n")?,
     }
     if broker {
         match running::stop_broker(LIMIT)? {
@@ -31,4 +34,15 @@ pub(super) fn run(broker: bool) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A daemon that a signal has stopped cannot be asked.
+fn end_stopped(error: anyhow::Error) -> anyhow::Result<()> {
+    let Some(&WireError::Stopped { pid }) = error.downcast_ref() else { return Err(error) };
+    let start = process::stat(pid).map_or(0, |stat| stat.start);
+    if process::end_stopped(pid, start, programs::DAEMON) && running::wait_gone(pid, LIMIT)? {
+        super::print(&format!("ended the daemon (pid {pid}), which a signal had stopped\n"))?;
+        return Ok(());
+    }
+    Err(error)
 }

@@ -14,17 +14,18 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use larder_glue::folders::Folders;
-use larder_glue::wire::Wire;
+use larder_glue::wire::{Wire, WireError};
 use larder_proto::lane;
 use larder_proto::v1::{
-    Abandon, CompileReply, CompileRequest, Hit, Lookup, Publish, Run, compile_reply, compile_request,
+    Abandon, CompileReply, CompileRequest, Hit, Lookup, NotRestored, Publish, Run, compile_reply,
+    compile_request,
 };
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
 use prost::Message as _;
 use tokio::runtime::Runtime;
 
-use crate::complaint;
 use crate::session::{self, SessionError, Way};
+use crate::{complaint, stopped};
 
 pub use tool::{ToolCall, tool_of};
 
@@ -65,7 +66,12 @@ fn cached(call: &ToolCall, tool: &OsStr, folders: &Folders, runtime: &Runtime) -
         compile_reply::Reply::Hit(hit) => match outputs::restore(&hit) {
             Ok(()) => Ok(replay(&hit)),
             // Nothing was put in place that the tool does not overwrite.
-            Err(_) => Err(Aside::Quietly),
+            Err(cause) => {
+                let told = NotRestored { record: hit.record, cause: cause.into() };
+                // It has been counted as a hit. The tool runs whether that is put right or not.
+                let _ = wire.request(lane::COMPILE, request(compile_request::Request::NotRestored(told)));
+                Err(Aside::Quietly)
+            }
         },
         compile_reply::Reply::Run(run) if run.lease == 0 => Err(Aside::Quietly),
         compile_reply::Reply::Run(run) => Ok(miss(call, tool, runtime, &mut wire, &run)),
@@ -84,13 +90,15 @@ fn ask(folders: &Folders, runtime: &Runtime, lookup: Lookup) -> Result<(Wire, co
     for way in [Way::Remembered, Way::Broker] {
         let mut wire = match session::adopt(runtime, folders, way) {
             Ok(wire) => wire,
-            Err(SessionError::Disabled) => return Err(Aside::Quietly),
+            Err(SessionError::Disabled | SessionError::Stopped { .. }) => return Err(Aside::Quietly),
             Err(error) => return Err(Aside::Because(first_line(&error))),
         };
         match wire.request(lane::COMPILE, payload.clone()) {
             Ok(reply) => return decode(&reply).map(|reply| (wire, reply)),
-            // A daemon that is stopped would be stopped for the second try as well.
-            Err(error @ larder_glue::wire::WireError::Silent) => {
+            // A daemon that is stuck would be stuck for the second try as well.
+            Err(error @ WireError::Silent) => return Err(Aside::Because(first_line(&error))),
+            Err(error @ WireError::Stopped { pid }) => {
+                stopped::tell(folders, pid);
                 return Err(Aside::Because(first_line(&error)));
             }
             Err(error) => failure = Some(error),

@@ -2,7 +2,7 @@
 //!
 //! It is a cache's index: one that cannot be read is set aside, and a new one begun.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -193,6 +193,8 @@ fn open_or_begin(folder: &Path, path: &Path) -> Result<(Database, Rows, Option<S
     let attempts = Attempts(folder.join("opening"));
     let damage = if attempts.note() > FATAL_OPENS {
         "opening it ended the process several times".to_owned()
+    } else if path.is_symlink() {
+        "it is a link".to_owned()
     } else {
         match guarded(|| open(path)) {
             Ok((database, rows)) => {
@@ -284,7 +286,7 @@ impl Attempts {
     /// Counts one more. A disk that does not take the count is no reason not to open.
     fn note(&self) -> u64 {
         let count = || -> io::Result<u64> {
-            let mut file = File::options().create(true).append(true).open(&self.0)?;
+            let mut file = folder::append(&self.0)?;
             file.write_all(b".")?;
             Ok(file.metadata()?.len())
         };

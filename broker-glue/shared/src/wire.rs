@@ -116,12 +116,27 @@ impl Wire {
     /// When the daemon is gone, silent, or answers with something that is no frame. The connection is then of no
     /// further use.
     pub fn request(&mut self, lane: Lane, payload: Vec<u8>) -> Result<Vec<u8>, WireError> {
+        self.request_within(lane, payload, Duration::MAX)
+    }
+
+    /// The same, for `limit` at most whatever signs there are.
+    ///
+    /// # Errors
+    /// As [`Self::request`]; [`WireError::Silent`] also when the limit has passed.
+    pub fn request_within(
+        &mut self,
+        lane: Lane,
+        payload: Vec<u8>,
+        limit: Duration,
+    ) -> Result<Vec<u8>, WireError> {
+        let begun = Instant::now();
         let wanted = self.sender.next_id();
         self.sender.send(lane, payload)?;
         loop {
             match self.receiver.receive()? {
                 Received::Reply(id, payload) if id == wanted => return Ok(payload),
-                Received::Reply(..) | Received::Life => {}
+                Received::Reply(..) | Received::Life if begun.elapsed() < limit => {}
+                Received::Reply(..) | Received::Life => return Err(WireError::Silent),
                 Received::Nothing => return Err(WireError::Silent),
             }
         }
@@ -279,6 +294,16 @@ mod tests {
         }
         sender.hang_up();
         assert!(receiver.receive().is_err());
+    }
+
+    #[test]
+    fn a_limit_holds_whatever_signs_of_life_there_are() {
+        let (mut wire, mut peer) = pair();
+        let mut event = Frame::response_to(&Frame::request(lane::CONTROL.0, Vec::new()), Vec::new());
+        event.kind = FrameKind::Event as i32;
+        peer.write_all(&encode_framed(&event).expect("small")).expect("room");
+        let done = wire.request_within(lane::CONTROL, Vec::new(), Duration::ZERO);
+        assert!(matches!(done, Err(WireError::Silent)));
     }
 
     #[test]

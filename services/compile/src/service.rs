@@ -28,12 +28,15 @@ use crate::link::{Joining, Linking};
 use crate::lookup::{Found, Known, Prepared, Work};
 use crate::manifest::Fact;
 use crate::paths;
-use crate::record::{Draft, since};
+use crate::record::{Draft, bare, since};
 use crate::rust;
 use crate::state::{Compiling, Core, NAME, Plan, Planned};
 
 /// How long one client waits for another that compiles the same.
 const LONGEST_WAIT: Duration = Duration::from_mins(10);
+
+/// How long looking for a result may take, such as on a slow disk, before the client goes on alone.
+const LONGEST_SEARCH: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether that other is stopped.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -88,7 +91,11 @@ impl Compile {
         let mut waited = Waited::default();
         loop {
             let mut draft = Draft::new(&call);
-            let found = core.seek(&call, &mut draft, connection.id).await;
+            let sought =
+                tokio::time::timeout(LONGEST_SEARCH, core.seek(&call, &mut draft, connection.id)).await;
+            let Ok(found) = sought else {
+                return self.stand_aside(bare(Reason::Overloaded), Draft::new(&call));
+            };
             draft.overhead_us = since(clock, start.saturating_add(waited.ns));
             let (work, why) = match found {
                 Err(refusal) => {

@@ -12,6 +12,7 @@ mod tool;
 use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use larder_glue::folders::Folders;
 use larder_glue::wire::{Wire, WireError};
@@ -28,6 +29,9 @@ use crate::session::{self, SessionError, Way};
 use crate::{complaint, stopped};
 
 pub use tool::{ToolCall, tool_of};
+
+/// How long the daemon may take to read what the tool has made. A build goes on then, and nothing is stored.
+const LONGEST_PUBLISH: Duration = Duration::from_secs(10);
 
 /// Runs one wrapped call and returns what the tool would have returned.
 #[must_use]
@@ -167,7 +171,7 @@ fn miss(call: &ToolCall, tool: &OsStr, runtime: &Runtime, wire: &mut Wire, run: 
         compile_request::Request::Abandon(Abandon { lease: run.lease })
     };
     // The tool has done its work: a daemon that has gone away by now costs the build nothing.
-    let _ = wire.request(lane::COMPILE, request(message));
+    let _ = wire.request_within(lane::COMPILE, request(message), LONGEST_PUBLISH);
     run_tool::exit_as(ran.status)
 }
 

@@ -20,6 +20,13 @@ impl Chance {
         Self { state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1 }
     }
 
+    /// Numbers of their own for a thread, which follow from those of `other`.
+    #[must_use]
+    pub fn following(other: &mut Self) -> Self {
+        let seed = other.below(usize::MAX) as u64;
+        Self { state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1 }
+    }
+
     /// One of `0..end`.
     pub fn below(&mut self, end: usize) -> usize {
         self.state ^= self.state >> 12;

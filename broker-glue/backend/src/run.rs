@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use larder_glue::folders::Folders;
-use larder_glue::{logging, names};
+use larder_glue::{crash, logging, names};
 use larder_proto::lane;
 use larder_service::{Board, Clock, Context, Reports, SystemClock};
 use running_process::broker::backend_handle::DaemonProcess;
@@ -82,6 +82,8 @@ fn start(launch: &Launch) -> anyhow::Result<()> {
         endpoint = launch.endpoint.path,
         "launched"
     );
+    // Gone with a daemon that ends as it should, whether it did its work or not.
+    let _mark = crash::begin(&folders.state, "larderd", larder_proto::LARDER_VERSION);
     warnings.note("environment", environment);
     match logging {
         Ok(Ok(())) => {}

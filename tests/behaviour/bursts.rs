@@ -57,6 +57,28 @@ fn a_daemon_that_dies_at_each_start_is_started_a_few_times_and_builds_go_on() {
     assert!(starts <= 5, "started {starts} times for 40 calls\n{}", sandbox.log());
 }
 
+#[test]
+fn a_daemon_that_crashes_again_and_again_is_left_alone_for_a_while() {
+    let sandbox = Sandbox::started();
+    sandbox.write_settled("x.c", "int x;\n");
+    let mut said = Vec::new();
+    for _ in 0..20 {
+        for daemon in sandbox.pids("larderd") {
+            larder_tests::signal(daemon, rustix::process::Signal::ABORT);
+            wait_until("it to be waited for", || {
+                (!std::path::Path::new(&format!("/proc/{daemon}")).exists()).then_some(())
+            });
+        }
+        let output = sandbox.larder(["gcc", "-c", "x.c"]).output().expect("larder starts");
+        assert!(output.status.success(), "{output:?}");
+        said.extend(String::from_utf8_lossy(&output.stderr).lines().map(str::to_owned));
+    }
+    assert!(said.len() == 1 && said[0].contains("crashed"), "one line says why: {said:?}");
+    let log = std::fs::read_to_string(sandbox.root().join("s/larder/broker.log")).expect("a log");
+    let starts = log.lines().filter(|line| line.contains(" launched ")).count();
+    assert!(starts <= 6, "started {starts} times\n{log}");
+}
+
 /// What a broker holds after its daemons have died.
 fn held(sandbox: &Sandbox, broker: u32) -> (usize, usize, usize) {
     let descriptors = std::fs::read_dir(format!("/proc/{broker}/fd")).expect("it runs").count();

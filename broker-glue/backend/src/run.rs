@@ -287,9 +287,10 @@ impl Life {
         tokio::task::spawn_blocking(move || warnings.note("manifests", publishing.publish()));
         let (folders, settings, context) = (self.folders.clone(), self.settings.clone(), self.context());
         let stand_in = services::stand_in(&context);
+        let warnings = Arc::clone(&self.warnings);
         let opened = tokio::task::spawn_blocking(move || {
             available?;
-            services::load(&folders, &settings, context)
+            services::load(&folders, &settings, context, &warnings)
         });
         let loaded = match opened.await.context("opening the store failed in a way that it should not") {
             Ok(Ok(loaded)) => loaded,

@@ -1,5 +1,7 @@
 //! Chance that can be repeated: a test prints its seed, and takes it from a variable.
 
+use std::time::{Duration, Instant};
+
 /// Numbers that follow from a seed: xorshift64* of Vigna, "An experimental exploration of Marsaglia's xorshift
 /// generators, scrambled".
 #[derive(Debug)]
@@ -34,6 +36,14 @@ impl Chance {
         self.state ^= self.state >> 27;
         let number = self.state.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33;
         usize::try_from(number).unwrap_or(0) % end.max(1)
+    }
+}
+
+/// Lets `time` pass: not to wait for something, but to strike or look at one moment rather than another.
+pub fn pass(time: Duration) {
+    let end = Instant::now() + time;
+    while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+        std::thread::park_timeout(left);
     }
 }
 

@@ -104,6 +104,9 @@ fn compile_replies_keep_their_bytes() {
         size: 6,
         mode: 0o666,
         style: WriteStyle::Rewrite.into(),
+        blob_mtime_ns: 1,
+        blob_ctime_ns: 2,
+        blob_inode: 3,
     };
     let hit = Hit {
         outputs: vec![output],

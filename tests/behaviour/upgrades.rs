@@ -87,3 +87,31 @@ fn a_program_that_is_gone_lets_compilers_run() {
         assert!(output.status.success() && said.lines().count() <= 1, "{name}: {said}");
     }
 }
+
+#[test]
+fn two_brokers_share_the_one_daemon_of_a_store() {
+    let sandbox = Sandbox::new();
+    for n in 0..12 {
+        sandbox.write(&format!("f{n}.c"), format!("int f{n};\n"));
+    }
+    sandbox.settle();
+    let clients: Vec<_> = (0..12)
+        .map(|n| {
+            let mut command = sandbox.larder(["gcc", "-c", &format!("f{n}.c")]);
+            command.env("LARDER_BROKER", ["one", "other"][n % 2]).stderr(std::process::Stdio::piped());
+            command.spawn().expect("larder starts")
+        })
+        .collect();
+    for client in clients {
+        let output = client.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && said.lines().count() <= 1, "{said}");
+    }
+    wait_until("one daemon to be left", || (sandbox.pids("larderd").len() == 1).then_some(()));
+    for broker in ["one", "other"] {
+        let output = sandbox.larder(["gcc", "-c", "f0.c"]).env("LARDER_BROKER", broker).output();
+        assert!(output.expect("larder starts").status.success());
+        assert_eq!(sandbox.last_reason(), "direct_hit", "{broker}\n{}", sandbox.log());
+    }
+    sandbox.pid("larderd");
+}

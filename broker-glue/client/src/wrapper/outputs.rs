@@ -101,13 +101,26 @@ fn fill(file: &mut File, output: &OutputFile) -> Result<(), NotRestoredCause> {
         return file.write_all(&output.inline).map_err(|_| NotRestoredCause::Write);
     }
     let blob = File::open(call::os(&output.blob)).map_err(|_| NotRestoredCause::Blob)?;
-    if blob.metadata().map_or(0, |metadata| metadata.size()) != output.size {
-        return Err(NotRestoredCause::Blob);
-    }
+    is_as_proven(&blob, output)?;
     clone_or_copy(&blob, file, output.size).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => NotRestoredCause::Blob,
         _ => NotRestoredCause::Write,
-    })
+    })?;
+    // Nor was it changed while it was read.
+    is_as_proven(&blob, output)
+}
+
+/// The daemon has proven the content of a file of this stamp.
+fn is_as_proven(blob: &File, output: &OutputFile) -> Result<(), NotRestoredCause> {
+    let found = blob.metadata().map_err(|_| NotRestoredCause::Blob)?;
+    let nanoseconds = |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
+    let stamp = (
+        nanoseconds(found.mtime(), found.mtime_nsec()),
+        nanoseconds(found.ctime(), found.ctime_nsec()),
+        found.ino(),
+    );
+    let proven = (output.blob_mtime_ns, output.blob_ctime_ns, output.blob_inode);
+    if found.size() == output.size && stamp == proven { Ok(()) } else { Err(NotRestoredCause::Blob) }
 }
 
 fn clone_or_copy(blob: &File, mut file: &File, size: u64) -> io::Result<()> {
@@ -126,7 +139,11 @@ mod tests {
     use std::os::unix::ffi::OsStrExt as _;
 
     fn output(path: &Path, blob: &Path, size: u64) -> OutputFile {
+        let found = blob.metadata().expect("a blob");
         OutputFile {
+            blob_mtime_ns: found.mtime() * 1_000_000_000 + found.mtime_nsec(),
+            blob_ctime_ns: found.ctime() * 1_000_000_000 + found.ctime_nsec(),
+            blob_inode: found.ino(),
             path: path.as_os_str().as_bytes().to_vec(),
             blob: blob.as_os_str().as_bytes().to_vec(),
             inline: Vec::new(),
@@ -149,6 +166,19 @@ mod tests {
         std::fs::write(&blob, "short").expect("writable");
         assert_eq!(std::fs::read(&object).expect("still there"), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).expect("readable").count(), 2);
+    }
+
+    #[test]
+    fn a_blob_that_is_another_file_of_the_same_size_is_not_taken() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (object, blob) = (folder.path().join("x.o"), folder.path().join("blob"));
+        std::fs::write(&blob, "right").expect("writable");
+        let hit = Hit { outputs: vec![output(&object, &blob, 5)], ..Hit::default() };
+        let other = folder.path().join("other");
+        std::fs::write(&other, "wrong").expect("writable");
+        std::fs::rename(&other, &blob).expect("ours");
+        assert_eq!(restore(&hit), Err(NotRestoredCause::Blob));
+        assert!(!object.exists());
     }
 
     #[test]

@@ -123,6 +123,7 @@ fn compile_replies_keep_their_bytes() {
         outcome: "miss".into(),
         reason: "first_seen".into(),
         sentence: "never seen".into(),
+        list_folder: b"/cache/tmp".to_vec(),
     };
     golden("compile_run.bin", &compile_reply(Reply::Run(run)));
     let published = Published { stored: true, reason: "first_seen".into() };

@@ -113,6 +113,9 @@ impl Compile {
                     Err(why) => (work, why),
                 },
             };
+            if !core.has_room_for_lists() {
+                return self.stand_aside(bare(Reason::StoreFailed), draft);
+            }
             let (base, outputs) = (work.base(), work.written());
             let waiting = match core.leases.turn(&base, connection.id) {
                 Turn::Wait(waiting) if !waited.enough => Err(waiting),
@@ -141,7 +144,10 @@ impl Compile {
                 }
             };
             match waiting {
-                Ok(run) => {
+                Ok(mut run) => {
+                    if !run.args.is_empty() || !run.discovery_args.is_empty() {
+                        run.list_folder = core.context.tmp.as_os_str().as_bytes().to_vec();
+                    }
                     core.writers.begin(run.lease, outputs);
                     return Reply::Run(run);
                 }

@@ -11,6 +11,7 @@ mod tool;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -78,7 +79,7 @@ fn cached(call: &ToolCall, tool: &OsStr, folders: &Folders, runtime: &Runtime) -
             }
         },
         compile_reply::Reply::Run(run) if run.lease == 0 => Err(Aside::Quietly),
-        compile_reply::Reply::Run(run) => Ok(miss(call, tool, runtime, &mut wire, &run)),
+        compile_reply::Reply::Run(run) => Ok(miss(call, tool, (folders, runtime), &mut wire, &run)),
         compile_reply::Reply::Failure(failure) => Err(Aside::Because(failure.sentence)),
         compile_reply::Reply::NotSupported(no) => Err(Aside::Because(no.sentence)),
         compile_reply::Reply::Published(_) | compile_reply::Reply::RustArtifacts(_) => {
@@ -144,7 +145,13 @@ fn replay(hit: &Hit) -> ExitCode {
 }
 
 /// Runs the tool under a lease and hands the result in.
-fn miss(call: &ToolCall, tool: &OsStr, runtime: &Runtime, wire: &mut Wire, run: &Run) -> ExitCode {
+fn miss(
+    call: &ToolCall,
+    tool: &OsStr,
+    (folders, runtime): (&Folders, &Runtime),
+    wire: &mut Wire,
+    run: &Run,
+) -> ExitCode {
     let args: Vec<OsString> = if run.args.is_empty() {
         call.args.clone()
     } else {
@@ -155,6 +162,15 @@ fn miss(call: &ToolCall, tool: &OsStr, runtime: &Runtime, wire: &mut Wire, run: 
         // What cannot be run with its streams kept may still run without.
         Err(_) => return direct::exec(call, tool, None),
     };
+    let added = !run.args.is_empty() && !run.list_folder.is_empty();
+    if added && !ran.status.success() && !outputs::has_room(Path::new(&call::os(&run.list_folder))) {
+        // It may have failed for what it was to write there, which is none of the caller's affair.
+        let abandon = compile_request::Request::Abandon(Abandon { lease: run.lease });
+        let _ = wire.request_within(lane::COMPILE, request(abandon), LONGEST_PUBLISH);
+        let name = call.name.display();
+        complaint::say_once(folders, &format!("the cache's disk is full; running {name} again without it"));
+        return direct::exec(call, tool, None);
+    }
     let discovered = run.discovery_args.is_empty()
         || !ran.status.success()
         || run_tool::discover(tool, &call.name, &run.discovery_args);

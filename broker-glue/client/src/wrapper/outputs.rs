@@ -10,6 +10,9 @@ use rustix::fs::Access;
 
 use super::call;
 
+/// Larger than most lists of what a tool reads, bytes.
+const ROOM: usize = 256 << 10;
+
 /// Puts all outputs in place, files that are rewritten before those that are replaced, so that the object that a
 /// build waits for comes last.
 ///
@@ -50,6 +53,19 @@ fn check(path: &Path, empty: bool) -> io::Result<()> {
         }
         Ok(_) => Ok(rustix::fs::access(path, Access::WRITE_OK)?),
     }
+}
+
+/// Whether a file of the usual size of a list can be written into `folder`: a quota shows in no figure.
+pub(super) fn has_room(folder: &Path) -> bool {
+    let path = folder.join(format!("room-{}", std::process::id()));
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .and_then(|mut file| file.write_all(&[0; ROOM]));
+    let _ = std::fs::remove_file(path);
+    written.is_ok()
 }
 
 fn rewrite(output: &OutputFile) -> Result<(), NotRestoredCause> {

@@ -12,8 +12,21 @@ fn stopped() -> (Sandbox, u32) {
     sandbox.write_settled("x.c", "int x;\n");
     same_as_alone(&sandbox, &ARGV);
     let daemon = sandbox.pid("larderd");
-    signal(daemon, Signal::STOP);
+    stop(daemon);
     (sandbox, daemon)
+}
+
+/// Returns when all of it stands still.
+fn stop(daemon: u32) {
+    signal(daemon, Signal::STOP);
+    let is_stopped = |stat: std::fs::DirEntry| {
+        let stat = std::fs::read_to_string(stat.path().join("stat")).unwrap_or_default();
+        stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+    };
+    wait_until("it to stand still", || {
+        let mut threads = std::fs::read_dir(format!("/proc/{daemon}/task")).ok()?.flatten();
+        threads.all(is_stopped).then_some(())
+    });
 }
 
 fn compile(sandbox: &Sandbox) -> Output {
@@ -75,7 +88,7 @@ fn a_person_stops_or_replaces_a_stopped_daemon_at_once() {
     assert!(!alive(daemon));
     sandbox.start();
     let daemon = sandbox.pid("larderd");
-    signal(daemon, Signal::STOP);
+    stop(daemon);
     sandbox.run(&["restart"]);
     assert_ne!(sandbox.pid("larderd"), daemon);
 }

@@ -12,6 +12,9 @@ use crate::running::{self, Running};
 /// How long the daemon may take to finish what it is doing.
 const LIMIT: Duration = Duration::from_secs(20);
 
+/// When it is first looked whether it can finish at all.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+
 pub(super) fn run(broker: bool) -> anyhow::Result<ExitCode> {
     match Running::find() {
         Err(error) => end_stopped(error)?,
@@ -20,7 +23,7 @@ pub(super) fn run(broker: bool) -> anyhow::Result<ExitCode> {
             let pid = daemon.pid;
             // An open connection would be waited for.
             drop(daemon);
-            if !running::wait_gone(pid, LIMIT)? {
+            if !has_gone(pid)? {
                 anyhow::bail!("the daemon (pid {pid}) is still running\nhint: kill -9 {pid}");
             }
             super::print(&format!("stopped the daemon (pid {pid})\n"))?;
@@ -34,6 +37,18 @@ pub(super) fn run(broker: bool) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Waits for the end of a daemon that drains.
+fn has_gone(pid: u32) -> std::io::Result<bool> {
+    if running::wait_gone(pid, FIRST_LOOK)? {
+        return Ok(true);
+    }
+    // A signal may have stopped it just after it had answered; then it never ends by itself.
+    if let Some(stat) = process::stat(pid) {
+        let _ = process::end_stopped(pid, stat.start, programs::DAEMON);
+    }
+    running::wait_gone(pid, LIMIT)
 }
 
 /// A daemon that a signal has stopped cannot be asked.

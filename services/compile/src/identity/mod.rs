@@ -35,7 +35,7 @@ use crate::call::Call;
 use crate::{key, paths};
 
 /// How long a failed probe is not repeated.
-const FAILURE_LASTS: Duration = Duration::from_secs(30);
+const FAILURE_LASTS: Duration = Duration::from_secs(5);
 
 /// How long a tool that is none that larder knows is not asked again: an answer can be cut short, too.
 const UNKNOWN_LASTS: Duration = Duration::from_secs(300);

@@ -34,14 +34,14 @@ fn places(bench: &Bench) {
     let args = ["-MD", "-c", source, "-o", "soon/x.o"];
     bench.call(&args, "first_seen");
     bench.remove("soon");
-    bench.call(&args, "direct_hit");
+    bench.call(&args, "output_not_a_file");
     let args = ["-MD", "-MF", "x.dep", "-c", source, "-o", "soon/x.o"];
     bench.call(&args, "tool_failed");
     bench.folder("soon");
     bench.call(&args, "first_seen");
     bench.remove("soon");
     bench.remove("x.dep");
-    bench.call(&args, "direct_hit");
+    bench.call(&args, "output_not_a_file");
     // One that may not be written, to those whom rights concern.
     bench.folder("locked");
     bench.set_mode("locked", 0o555);

@@ -93,6 +93,8 @@ fn compile_requests_keep_their_bytes() {
     };
     golden("compile_publish.bin", &compile(Request::Publish(publish)));
     golden("compile_abandon.bin", &compile(Request::Abandon(Abandon { lease: 3 })));
+    let not_restored = NotRestored { record: 9, cause: NotRestoredCause::Blob.into() };
+    golden("compile_not_restored.bin", &compile(Request::NotRestored(not_restored)));
     golden("compile_list_rust_artifacts.bin", &compile(Request::ListRustArtifacts(ListRustArtifacts {})));
 }
 
@@ -106,6 +108,9 @@ fn compile_replies_keep_their_bytes() {
         size: 6,
         mode: 0o666,
         style: WriteStyle::Rewrite.into(),
+        blob_mtime_ns: 1,
+        blob_ctime_ns: 2,
+        blob_inode: 3,
     };
     let hit = Hit {
         outputs: vec![output],
@@ -122,6 +127,7 @@ fn compile_replies_keep_their_bytes() {
         outcome: "miss".into(),
         reason: "first_seen".into(),
         sentence: "never seen".into(),
+        list_folder: b"/cache/tmp".to_vec(),
     };
     golden("compile_run.bin", &compile_reply(Reply::Run(run)));
     let published = Published { stored: true, reason: "first_seen".into() };

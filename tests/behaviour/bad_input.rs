@@ -154,6 +154,8 @@ fn a_corrupt_index_is_set_aside_and_compiles_go_on() {
         same_as_alone(&sandbox, &ARGV);
         same_as_alone(&sandbox, &ARGV);
         assert_eq!(sandbox.last_reason(), "direct_hit", "{}", sandbox.log());
+        let told = sandbox.status().expect("it runs")["warnings"].to_string();
+        assert_eq!(told.contains("a new index was begun"), !content.is_empty(), "{told}");
     }
 }
 

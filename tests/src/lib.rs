@@ -6,6 +6,7 @@
 mod alone;
 mod browser;
 mod cargo;
+mod chance;
 mod go;
 mod http;
 mod processes;
@@ -16,6 +17,7 @@ mod wait;
 pub use alone::{Tree, in_shell, same_as_alone, same_as_alone_as};
 pub use browser::Browser;
 pub use cargo::{Cargo, succeed};
+pub use chance::{Chance, number, pass};
 pub use go::{GoAdapter, action, go_program};
 pub use http::{HttpReply, http_get, http_request};
 pub use processes::{alive, kill, kill_all, processes_of, signal};

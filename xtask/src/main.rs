@@ -3,6 +3,7 @@
 //! Owns: fetching what the tests need, the order of the checks, the demonstration, the rules that `tidy` holds.
 //! Must never: be needed to build or use larder.
 
+mod chaos;
 mod demo;
 mod fuzz;
 mod install;
@@ -55,6 +56,30 @@ enum Verb {
         #[arg(long, value_name = "N", default_value_t = 60)]
         seconds: u32,
     },
+    /// Kill, stop and damage everything of larder's at random while compilers run through it
+    Chaos {
+        /// For how long
+        #[arg(long, value_name = "N", default_value_t = 10)]
+        minutes: u64,
+        /// From which all that happens follows
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
+        /// How often a daemon is killed and started after that
+        #[arg(long, value_name = "N", default_value_t = 1000)]
+        restarts: u64,
+    },
+    /// Serve many clients of every kind at once, and watch times and memory
+    Soak {
+        /// For how long
+        #[arg(long, value_name = "N", default_value_t = 60)]
+        minutes: u64,
+        /// From which all that is asked for follows
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
+        /// How many at once
+        #[arg(long, value_name = "N", default_value_t = 64)]
+        clients: u64,
+    },
     /// Build the three programs and put them into DIR/bin
     Install {
         /// Default: the folder that cargo installs into
@@ -76,6 +101,8 @@ fn main() -> ExitCode {
         Verb::Demo { keep } => demo::run(keep),
         Verb::Test { only, nextest } => test::run(only, &nextest),
         Verb::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
+        Verb::Chaos { minutes, seed, restarts } => chaos::chaos(minutes, seed, restarts),
+        Verb::Soak { minutes, seed, clients } => chaos::soak(minutes, seed, clients),
         Verb::Install { root } => install::run(root),
         Verb::Man { folder } => man::run(folder),
         Verb::Tidy => tidy::run(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use larder_glue::folders::Folders;
-use larder_glue::{logging, names};
+use larder_glue::{crash, logging, names};
 use larder_proto::lane;
 use larder_service::{Board, Clock, Context, Reports, SystemClock};
 use running_process::broker::backend_handle::DaemonProcess;
@@ -83,6 +83,8 @@ fn start(launch: &Launch) -> anyhow::Result<()> {
         endpoint = launch.endpoint.path,
         "launched"
     );
+    // Gone with a daemon that ends as it should, whether it did its work or not.
+    let _mark = crash::begin(&folders.state, "larderd", larder_proto::LARDER_VERSION);
     warnings.note("environment", environment);
     match logging {
         Ok(Ok(())) => {}
@@ -289,9 +291,10 @@ impl Life {
         tokio::task::spawn_blocking(move || warnings.note("manifests", publishing.publish()));
         let (folders, settings, context) = (self.folders.clone(), self.settings.clone(), self.context());
         let stand_in = services::stand_in(&context);
+        let warnings = Arc::clone(&self.warnings);
         let opened = tokio::task::spawn_blocking(move || {
             available?;
-            services::load(&folders, &settings, context)
+            services::load(&folders, &settings, context, &warnings)
         });
         let loaded = match opened.await.context("opening the store failed in a way that it should not") {
             Ok(Ok(loaded)) => loaded,

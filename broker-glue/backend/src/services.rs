@@ -18,6 +18,7 @@ use larder_store::{Store, StoreConfig};
 use crate::settings::Settings;
 use crate::stand_in::{PLACES, Place, StandIn};
 use crate::upkeep::Keeper;
+use crate::warnings::Warnings;
 
 /// The services, and the store that they share.
 pub(crate) struct Loaded {
@@ -33,7 +34,12 @@ const FINGERPRINTS: usize = 200_000;
 ///
 /// # Errors
 /// When the store's folder cannot be used; never for what is in it.
-pub(crate) fn load(folders: &Folders, settings: &Settings, context: Context) -> anyhow::Result<Loaded> {
+pub(crate) fn load(
+    folders: &Folders,
+    settings: &Settings,
+    context: Context,
+    warnings: &Warnings,
+) -> anyhow::Result<Loaded> {
     let root = folders.store();
     private::ensure_folder(&root)?;
     let (store, found) = Store::open(StoreConfig {
@@ -50,7 +56,7 @@ pub(crate) fn load(folders: &Folders, settings: &Settings, context: Context) -> 
         "the store is open"
     );
     if let Some(reason) = found.set_aside {
-        tracing::warn!("the index was rebuilt from the blobs: {reason}");
+        warnings.add("index", format!("a new index was begun, and what was cached is made anew: {reason}"));
     }
     let store = Arc::new(store);
     let fingerprints = Arc::new(Fingerprints::new(Arc::clone(&context.clock), FINGERPRINTS));

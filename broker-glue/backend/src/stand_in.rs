@@ -85,9 +85,11 @@ fn place(lane: Lane) -> Option<&'static Place> {
 fn compile_aside(request: &[u8], reason: Reason) -> Vec<u8> {
     let reply = match CompileRequest::decode(request).map(|request| request.request) {
         Err(_) => return compile_failure(Reason::RequestMalformed),
-        Ok(Some(compile_request::Request::Publish(_) | compile_request::Request::Abandon(_))) => {
-            compile_reply::Reply::Published(Published { stored: false, reason: reason.id().to_owned() })
-        }
+        Ok(Some(
+            compile_request::Request::Publish(_)
+            | compile_request::Request::Abandon(_)
+            | compile_request::Request::NotRestored(_),
+        )) => compile_reply::Reply::Published(Published { stored: false, reason: reason.id().to_owned() }),
         Ok(_) => compile_reply::Reply::Run(Run {
             outcome: reason.outcome().id().to_owned(),
             reason: reason.id().to_owned(),

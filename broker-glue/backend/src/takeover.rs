@@ -98,7 +98,7 @@ fn is_serving(holder: &Holder) -> bool {
     match ask(holder, control_request::Request::Status(StatusRequest {})) {
         Ok(Some(control_reply::Reply::Status(status))) => status.state != crate::reports::DRAINING,
         Ok(_) => true,
-        Err(error) => matches!(error.downcast_ref(), Some(WireError::Silent)),
+        Err(error) => matches!(error.downcast_ref(), Some(WireError::Silent | WireError::Stopped { .. })),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use larder_glue::folders::Folders;
@@ -9,6 +10,9 @@ use larder_glue::private;
 
 /// A build of a thousand calls in which larder is broken gets one line a minute, not a thousand.
 const QUIET: Duration = Duration::from_secs(60);
+
+/// File that a client which has said something leaves.
+const MARKER: &str = "complained";
 
 /// Says `sentence` on standard error.
 pub(crate) fn say(sentence: &str) {
@@ -18,16 +22,17 @@ pub(crate) fn say(sentence: &str) {
 
 /// Says `sentence` unless something was said within the last minute.
 pub(crate) fn say_once(folders: &Folders, sentence: &str) {
-    let marker = folders.runtime.join("complained");
-    let recently = marker
-        .metadata()
-        .and_then(|metadata| metadata.modified())
-        .is_ok_and(|then| SystemTime::now().duration_since(then).is_ok_and(|age| age < QUIET));
-    if recently {
+    // Where the one cannot be written, the other may.
+    let places = [&folders.runtime, &folders.state];
+    let recently = |folder: &PathBuf| {
+        let changed = folder.join(MARKER).metadata().and_then(|metadata| metadata.modified());
+        changed.is_ok_and(|then| SystemTime::now().duration_since(then).is_ok_and(|age| age < QUIET))
+    };
+    if places.into_iter().any(recently) {
         return;
     }
-    if private::ensure_folder(&folders.runtime).is_ok() {
-        let _ = File::create(&marker);
-    }
+    let _ = places
+        .into_iter()
+        .any(|folder| private::ensure_folder(folder).is_ok() && File::create(folder.join(MARKER)).is_ok());
     say(sentence);
 }

@@ -14,3 +14,4 @@ mod broker;
 mod complaint;
 mod run;
 mod running;
+mod stopped;

@@ -15,7 +15,7 @@ use running_process::broker::adopt::{AdoptError, AsyncBrokerSession, OwnedConnec
 use running_process::broker::client::{BackendConnectionRoute, BrokerClientError};
 use tokio::runtime::Runtime;
 
-use crate::broker;
+use crate::{broker, stopped};
 
 /// Longest time spent on getting a session, starting broker and daemon included.
 const BUDGET: Duration = Duration::from_secs(3);
@@ -35,6 +35,12 @@ pub enum SessionError {
     /// `RUNNING_PROCESS_DISABLE=1`: larder is switched off.
     #[error("larder is switched off by RUNNING_PROCESS_DISABLE")]
     Disabled,
+    /// A signal has stopped the daemon; a client that has waited for it has said so.
+    #[error("failed to reach the daemon: its process {pid} is stopped\nhint: kill -CONT {pid}")]
+    Stopped {
+        /// Its process id.
+        pid: u32,
+    },
     /// The broker or the daemon could not be reached in time.
     #[error("failed to reach the daemon: {0}")]
     Unreachable(String),
@@ -62,6 +68,9 @@ pub enum Way {
 /// # Errors
 /// When larder is switched off, or no daemon can be had within the budget.
 pub fn adopt(runtime: &Runtime, folders: &Folders, way: Way) -> Result<Wire, SessionError> {
+    if let Some(pid) = stopped::look(folders, way == Way::Command) {
+        return Err(SessionError::Stopped { pid });
+    }
     let in_vain = folders.runtime.join("unreachable");
     let failed_lately = way != Way::Command && is_younger(&in_vain, PATIENCE);
     let result = adopt_within(runtime, folders, way, failed_lately);

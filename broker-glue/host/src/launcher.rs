@@ -37,6 +37,13 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// How long one question may take: a daemon that ends meanwhile is noticed after that.
 const PROBE_LIMIT: Duration = Duration::from_millis(500);
 
+/// Crashes of one build within [`CRASH_WINDOW`] after which it is not started again for a while: clients that are
+/// refused lose no time.
+const MAX_CRASHES: usize = 5;
+
+/// How long a crash counts.
+const CRASH_WINDOW: Duration = Duration::from_secs(30);
+
 /// Pause between two questions.
 const RETRY: Duration = Duration::from_millis(5);
 
@@ -108,6 +115,13 @@ impl BackendLauncher for Launcher {
         if let Some(handle) = found_again(key) {
             return Ok(handle);
         }
+        let crashes = self.reaper.crashes(&key.exe_hash, CRASH_WINDOW);
+        if crashes >= MAX_CRASHES {
+            let seconds = CRASH_WINDOW.as_secs();
+            return Err(BackendLaunchError::Launcher(format!(
+                "it has crashed {crashes} times within {seconds} s; its log says why"
+            )));
+        }
         let binary = binary(request.service_definition)?;
         let began = Instant::now();
         let (mut child, endpoint) = self.start(request, &binary)?;
@@ -123,7 +137,7 @@ impl BackendLauncher for Launcher {
                     took_ms,
                     "launched"
                 );
-                self.reaper.keep(child, PathBuf::from(endpoint.path));
+                self.reaper.keep(child, PathBuf::from(endpoint.path), key.exe_hash.clone());
                 Ok(handle)
             }
             Err(error) => {

@@ -3,6 +3,7 @@
 //! Owns: the folders of one larder installation, the names and sockets brokers are found by, the service definition
 //! on disk, the launch environment, logs, the journal's lines, and frames over a blocking socket. Must never: know a service, or keep state.
 
+pub mod crash;
 pub mod definition;
 pub mod folders;
 #[doc(hidden)]

@@ -8,6 +8,7 @@ use std::sync::Mutex;
 
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::crash;
 use crate::private::PrivateError;
 
 /// Variable that sets how much is logged: `off`, `error`, `warn`, `info`, `debug` or `trace`.
@@ -16,12 +17,12 @@ const LEVEL_VAR: &str = "LARDER_LOG";
 /// Size at which a log is put aside, bytes.
 const LIMIT: u64 = 4 << 20;
 
-/// Sends what is traced to the log `file` below `folder`, and panics too.
+/// Sends what is traced to the log `file_name` below `folder`, and panics too; those also leave a report.
 ///
 /// # Errors
 /// When the file cannot be opened; nothing is logged then. A malformed [`LEVEL_VAR`] is the inner error, and `info`
 /// is used.
-pub fn start(folder: &Path, file: &str) -> Result<Result<(), String>, LogError> {
+pub fn start(folder: &Path, file_name: &str) -> Result<Result<(), String>, LogError> {
     let asked = std::env::var(LEVEL_VAR).ok().filter(|level| !level.is_empty());
     let (level, complaint) = match asked.as_deref().map(str::parse::<LevelFilter>) {
         None => (LevelFilter::INFO, Ok(())),
@@ -31,7 +32,7 @@ pub fn start(folder: &Path, file: &str) -> Result<Result<(), String>, LogError> 
         }
     };
     crate::private::ensure_folder(folder)?;
-    let path = folder.join(file);
+    let path = folder.join(file_name);
     let file = Rotating::open(path.clone(), LIMIT).map_err(|source| LogError::Open { path, source })?;
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)
@@ -41,8 +42,16 @@ pub fn start(folder: &Path, file: &str) -> Result<Result<(), String>, LogError> 
         .finish();
     // A second subscriber in one process can only come from a test; the first one stays.
     let _ = tracing::subscriber::set_global_default(subscriber);
-    std::panic::set_hook(Box::new(|info| tracing::error!("{info}")));
+    let (state, program) = (folder.to_owned(), path_stem(file_name));
+    std::panic::set_hook(Box::new(move |info| {
+        tracing::error!("{info}");
+        crash::panicked(&state, &program, info);
+    }));
     Ok(complaint)
+}
+
+fn path_stem(file_name: &str) -> String {
+    file_name.trim_end_matches(".log").to_owned()
 }
 
 /// There is no log.

@@ -2,18 +2,24 @@
 //!
 //! One frame a request, one frame a reply, correlated by id. While the daemon works on a request it sends an empty
 //! event frame of the same id now and then; silence for longer than [`SILENCE_LIMIT`] therefore means a daemon that
-//! is stopped or stuck, however long the request itself may take.
+//! is stuck, however long the request itself may take. Whether it is stopped is asked of the kernel sooner.
 
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use larder_proto::SERVICE_NAME;
 use larder_proto::lane::Lane;
+use running_process::broker::backend_sdk::read_daemon_identity_file;
+use running_process::broker::lifecycle::names_v2::daemon_identity_path;
 use running_process::broker::protocol::{Frame, FrameKind, FramingError, encode_framed, try_decode_framed};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+
+use crate::process;
 
 /// How often a daemon sends a sign of life while it works on a request.
 pub const SIGN_OF_LIFE: Duration = Duration::from_millis(100);
@@ -24,6 +30,9 @@ pub const SILENCE_LIMIT: Duration = Duration::from_millis(1000);
 
 /// Most descriptors that go along with one request.
 pub const MOST_DESCRIPTORS: usize = 2;
+
+/// How long a client waits before it looks whether the daemon is stopped.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Bytes read at once.
 const CHUNK: usize = 64 * 1024;
@@ -71,6 +80,12 @@ pub enum WireError {
     /// The daemon gave no sign of life.
     #[error("failed to get an answer from the daemon: it has been silent for {} ms", SILENCE_LIMIT.as_millis())]
     Silent,
+    /// A signal has stopped the daemon, and nothing will come until another one lets it go on.
+    #[error("failed to get an answer from the daemon: its process {pid} is stopped")]
+    Stopped {
+        /// Its process id.
+        pid: u32,
+    },
     /// What came is no frame.
     #[error("failed to read the daemon's answer")]
     Framing(#[from] FramingError),
@@ -91,7 +106,7 @@ impl Wire {
         }
         let stream = UnixStream::from(socket);
         stream.set_nonblocking(false)?;
-        stream.set_read_timeout(Some(SILENCE_LIMIT))?;
+        stream.set_read_timeout(Some(LOOK))?;
         stream.set_write_timeout(Some(SILENCE_LIMIT))?;
         let stream = Arc::new(stream);
         Ok(Self {
@@ -106,7 +121,7 @@ impl Wire {
     /// When the daemon is gone, silent, or answers with something that is no frame. The connection is then of no
     /// further use.
     pub fn request(&mut self, lane: Lane, payload: Vec<u8>) -> Result<Vec<u8>, WireError> {
-        self.request_with(lane, payload, &[])
+        self.ask(lane, payload, &[], Duration::MAX)
     }
 
     /// The same; `descriptors` go along, for the daemon to have as well. At most [`MOST_DESCRIPTORS`].
@@ -119,12 +134,37 @@ impl Wire {
         payload: Vec<u8>,
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<Vec<u8>, WireError> {
+        self.ask(lane, payload, descriptors, Duration::MAX)
+    }
+
+    /// The same, for `limit` at most whatever signs there are.
+    ///
+    /// # Errors
+    /// As [`Self::request`]; [`WireError::Silent`] also when the limit has passed.
+    pub fn request_within(
+        &mut self,
+        lane: Lane,
+        payload: Vec<u8>,
+        limit: Duration,
+    ) -> Result<Vec<u8>, WireError> {
+        self.ask(lane, payload, &[], limit)
+    }
+
+    fn ask(
+        &mut self,
+        lane: Lane,
+        payload: Vec<u8>,
+        descriptors: &[BorrowedFd<'_>],
+        limit: Duration,
+    ) -> Result<Vec<u8>, WireError> {
+        let begun = Instant::now();
         let wanted = self.sender.next_id();
         self.sender.send_with(lane, payload, descriptors)?;
         loop {
             match self.receiver.receive()? {
                 Received::Reply(id, payload) if id == wanted => return Ok(payload),
-                Received::Reply(..) | Received::Life => {}
+                Received::Reply(..) | Received::Life if begun.elapsed() < limit => {}
+                Received::Reply(..) | Received::Life => return Err(WireError::Silent),
                 Received::Nothing => return Err(WireError::Silent),
             }
         }
@@ -189,6 +229,7 @@ impl WireReceiver {
     /// # Errors
     /// When the daemon is gone, or sends something that is no frame. The connection is then of no further use.
     pub fn receive(&mut self) -> Result<Received, WireError> {
+        let begun = Instant::now();
         loop {
             if let Some(decoded) = try_decode_framed(&self.buffer)? {
                 self.buffer.drain(..decoded.consumed);
@@ -205,12 +246,28 @@ impl WireReceiver {
                 Ok(count) => self.buffer.extend_from_slice(&self.chunk[..count]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => match silent(error) {
-                    WireError::Silent => return Ok(Received::Nothing),
+                    WireError::Silent => {
+                        if let Some(pid) = stopped_peer(&self.stream) {
+                            return Err(WireError::Stopped { pid });
+                        }
+                        if begun.elapsed() >= SILENCE_LIMIT {
+                            return Ok(Received::Nothing);
+                        }
+                    }
                     error => return Err(error),
                 },
             }
         }
     }
+}
+
+/// The daemon that serves `stream`, where it is stopped. Its identity names it: the kernel names who made the socket,
+/// which is the broker.
+fn stopped_peer(stream: &UnixStream) -> Option<u32> {
+    let address = stream.peer_addr().ok()?;
+    let identity = read_daemon_identity_file(&daemon_identity_path(SERVICE_NAME))?;
+    let same = address.as_pathname() == Some(Path::new(&identity.ipc_endpoint.path));
+    (same && process::stat(identity.pid)?.stopped).then_some(identity.pid)
 }
 
 fn silent(error: io::Error) -> WireError {
@@ -287,6 +344,16 @@ mod tests {
         }
         sender.hang_up();
         assert!(receiver.receive().is_err());
+    }
+
+    #[test]
+    fn a_limit_holds_whatever_signs_of_life_there_are() {
+        let (mut wire, mut peer) = pair();
+        let mut event = Frame::response_to(&Frame::request(lane::CONTROL.0, Vec::new()), Vec::new());
+        event.kind = FrameKind::Event as i32;
+        peer.write_all(&encode_framed(&event).expect("small")).expect("room");
+        let done = wire.request_within(lane::CONTROL, Vec::new(), Duration::ZERO);
+        assert!(matches!(done, Err(WireError::Silent)));
     }
 
     #[test]

@@ -50,8 +50,11 @@ impl Core {
                 let content = self.store.read_blob(&output.digest, MAX_INLINE).map_err(failed)?;
                 file.inline = content.ok_or_else(gone)?;
             } else {
-                let blob = self.store.blob(&output.digest).map_err(failed)?.ok_or_else(gone)?;
+                let found = self.store.stamped_blob(&output.digest).map_err(failed)?;
+                let (blob, stamp) = found.ok_or_else(gone)?;
                 file.blob = blob.as_os_str().as_bytes().to_vec();
+                (file.blob_mtime_ns, file.blob_ctime_ns) = (stamp.mtime_ns, stamp.ctime_ns);
+                file.blob_inode = stamp.inode;
             }
             outputs.push(file);
         }

@@ -10,7 +10,8 @@ use larder_proto::lane::{COMPILE, Lane};
 use larder_proto::v1::compile_reply::Reply;
 use larder_proto::v1::compile_request::Request;
 use larder_proto::v1::{
-    CompileFailure, CompileReply, CompileRequest, Figure, Lookup, NotSupported, Publish, Published, Run,
+    CompileFailure, CompileReply, CompileRequest, Figure, Lookup, NotRestored, NotRestoredCause,
+    NotSupported, Publish, Published, Run,
 };
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
 use larder_service::{BoxFuture, Connection, ConnectionId, Context, Key, Reason, Service};
@@ -27,12 +28,15 @@ use crate::link::{Joining, Linking};
 use crate::lookup::{Found, Known, Prepared, Work};
 use crate::manifest::Fact;
 use crate::paths;
-use crate::record::{Draft, since};
+use crate::record::{Draft, bare, since};
 use crate::rust;
 use crate::state::{Compiling, Core, NAME, Plan, Planned};
 
 /// How long one client waits for another that compiles the same.
 const LONGEST_WAIT: Duration = Duration::from_mins(10);
+
+/// How long looking for a result may take, such as on a slow disk, before the client goes on alone.
+const LONGEST_SEARCH: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether that other is stopped.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -61,6 +65,11 @@ impl Compile {
             Request::Lookup(lookup) => self.lookup(connection, lookup).await,
             Request::Publish(publish) => self.publish(connection, publish).await,
             Request::ListRustArtifacts(_) => self.rust_artifacts().await,
+            Request::NotRestored(told) => {
+                let reason = not_restored(&told);
+                self.0.context.board.take_back(NAME, told.record, reason);
+                published(Err(reason))
+            }
             Request::Abandon(abandon) => {
                 if let Some((plan, _hold)) = self.0.leases.take(abandon.lease, connection.id) {
                     self.lost(plan);
@@ -83,7 +92,11 @@ impl Compile {
         let mut waited = Waited::default();
         loop {
             let mut draft = Draft::new(&call);
-            let found = core.seek(&call, &mut draft, connection.id).await;
+            let sought =
+                tokio::time::timeout(LONGEST_SEARCH, core.seek(&call, &mut draft, connection.id)).await;
+            let Ok(found) = sought else {
+                return self.stand_aside(bare(Reason::Overloaded), Draft::new(&call));
+            };
             draft.overhead_us = since(clock, start.saturating_add(waited.ns));
             (draft.lookup_us, draft.wait_us) = (draft.overhead_us, waited.ns / 1000);
             let (work, why) = match found {
@@ -102,6 +115,9 @@ impl Compile {
                     Err(why) => (work, why),
                 },
             };
+            if !core.has_room_for_lists() {
+                return self.stand_aside(bare(Reason::StoreFailed), draft);
+            }
             let (base, outputs) = (work.base(), work.written());
             let waiting = match core.leases.turn(&base, connection.id) {
                 Turn::Wait(waiting) if !waited.enough => Err(waiting),
@@ -130,7 +146,10 @@ impl Compile {
                 }
             };
             match waiting {
-                Ok(run) => {
+                Ok(mut run) => {
+                    if !run.args.is_empty() || !run.discovery_args.is_empty() {
+                        run.list_folder = core.context.tmp.as_os_str().as_bytes().to_vec();
+                    }
                     core.writers.begin(run.lease, outputs);
                     return Reply::Run(run);
                 }
@@ -275,9 +294,12 @@ impl Compile {
             return published(Err(Reason::LeaseLost));
         };
         let core = Arc::clone(&self.0);
-        // It goes on to its end even if the client does not wait for it.
+        let mut waiting = Waiting { core: &self.0, lease: publish.lease, answered: false };
+        // It goes on even if the client does not wait for it, and then stores nothing.
         let work = tokio::task::spawn_blocking(move || finish(&core, plan, hold, publish));
-        published(work.await.unwrap_or(Err(Reason::InternalError)))
+        let done = work.await;
+        waiting.answered = true;
+        published(done.unwrap_or(Err(Reason::InternalError)))
     }
 
     /// The tool runs, and nothing of it will be stored.
@@ -294,6 +316,10 @@ impl Compile {
 
     fn lost(&self, plan: Plan) {
         self.0.writers.end(plan.lease);
+        self.count_lost(plan);
+    }
+
+    fn count_lost(&self, plan: Plan) {
         plan.clean();
         self.0.record(Reason::LeaseLost, plan.draft, "", 0, 0);
     }
@@ -334,7 +360,8 @@ impl Service for Compile {
     fn closed(&self, connection: ConnectionId) {
         self.0.peers.forget(connection);
         for (plan, _hold) in self.0.leases.lose(connection, None) {
-            self.lost(plan);
+            self.0.writers.lose(plan.lease);
+            self.count_lost(plan);
         }
         if let Err(error) = self.0.store.unpin_all(connection) {
             tracing::warn!(%error, "failed to let go of what a connection held");
@@ -375,6 +402,30 @@ fn finish(core: &Core, plan: Plan, hold: Hold<Plan>, publish: Publish) -> Result
             hold.end(Ending::NotStored);
             Err(refusal.reason)
         }
+    }
+}
+
+/// A client that waits until what it made has been read: a build goes on when its client has ended, and what lies at
+/// the outputs' places is then no longer sure to be what the tool left there.
+struct Waiting<'a> {
+    core: &'a Core,
+    lease: u64,
+    answered: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.core.writers.leave(self.lease);
+        }
+    }
+}
+
+fn not_restored(told: &NotRestored) -> Reason {
+    match told.cause() {
+        NotRestoredCause::Write => Reason::RestoreFailed,
+        NotRestoredCause::Place => Reason::OutputNotAFile,
+        NotRestoredCause::Blob => Reason::ResultGone,
     }
 }
 

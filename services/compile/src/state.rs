@@ -23,6 +23,10 @@ use crate::seen::Seen;
 use crate::texts::Texts;
 use crate::writers::Writers;
 
+/// What must be free of the disk before a tool is made to write there: more than all tools at once list.
+const FREE_BYTES: u64 = 1 << 20;
+const FREE_FILES: u64 = 8;
+
 /// Name in statistics, journal, metrics and page.
 pub(crate) const NAME: &str = "compile";
 
@@ -130,6 +134,15 @@ impl Core {
     /// Where the tool run under `lease` lists what it reads.
     pub(crate) fn list_file(&self, lease: u64) -> PathBuf {
         self.context.tmp.join(format!("inputs-{:x}-{lease}.d", self.started))
+    }
+
+    /// Whether the tool can be made to list what it reads: one that cannot write its list fails.
+    pub(crate) fn has_room_for_lists(&self) -> bool {
+        let Ok(disk) = rustix::fs::statvfs(&self.context.tmp) else { return false };
+        let read_only = disk.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY);
+        // A file system that does not count files has no limit of them.
+        let files = disk.f_files == 0 || disk.f_favail >= FREE_FILES;
+        !read_only && files && disk.f_bavail.saturating_mul(disk.f_frsize) >= FREE_BYTES
     }
 
     /// Counts a finished request.

@@ -1,6 +1,6 @@
 //! Who writes where: two tools that run at once and write to one path leave the work of either, and neither knows.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,7 +9,11 @@ use larder_service::Reason;
 use crate::args::Refusal;
 use crate::lookup::Work;
 use crate::paths;
+use crate::record::bare;
 use crate::rust::outputs;
+
+/// How many lost leases are remembered. Beyond that the oldest is taken to be over.
+const MAX_LOST: usize = 4096;
 
 /// The outputs of all tools that run under a lease.
 #[derive(Default)]
@@ -20,12 +24,18 @@ struct Known {
     leases: HashMap<PathBuf, u64>,
     /// Leases of which another call writes an output, too.
     disturbed: HashSet<u64>,
+    running: HashSet<u64>,
+    /// Leases whose client went away before it was known what it had made.
+    left: HashSet<u64>,
+    /// Leases whose client is gone while its tool may still run.
+    lost: VecDeque<u64>,
 }
 
 impl Writers {
     /// A tool is about to write `outputs` under `lease`.
     pub(crate) fn begin(&self, lease: u64, outputs: Vec<PathBuf>) {
         let mut known = self.lock();
+        known.running.insert(lease);
         for output in outputs {
             if let Some(other) = known.leases.insert(output, lease).filter(|other| *other != lease) {
                 known.disturbed.extend([other, lease]);
@@ -41,10 +51,33 @@ impl Writers {
         known.disturbed.extend(leases);
     }
 
-    /// Refuses to take what lies where `lease` wrote for its own, if another call wrote there.
+    /// The client of `lease` is gone, and nobody keeps others from writing there now.
+    pub(crate) fn leave(&self, lease: u64) {
+        let mut known = self.lock();
+        if known.running.contains(&lease) {
+            known.left.insert(lease);
+        }
+    }
+
+    /// The client of `lease` was killed, and what it ran may live on and write: who writes there next is disturbed.
+    pub(crate) fn lose(&self, lease: u64) {
+        let mut known = self.lock();
+        known.lost.push_back(lease);
+        if known.lost.len() > MAX_LOST
+            && let Some(oldest) = known.lost.pop_front()
+        {
+            known.end(oldest);
+        }
+    }
+
+    /// Refuses to take what lies where `lease` wrote for its own, if another call wrote there or may have.
     pub(crate) fn refuse_disturbed(&self, lease: u64) -> Result<(), Refusal> {
         let detail = "an output, which another call writes as well".to_owned();
-        match self.lock().disturbed.contains(&lease) {
+        let known = self.lock();
+        if known.left.contains(&lease) {
+            return Err(bare(Reason::LeaseLost));
+        }
+        match known.disturbed.contains(&lease) {
             true => Err(Refusal { reason: Reason::InputsChangedMeanwhile, detail }),
             false => Ok(()),
         }
@@ -52,13 +85,20 @@ impl Writers {
 
     /// Nothing more is written under `lease`.
     pub(crate) fn end(&self, lease: u64) {
-        let mut known = self.lock();
-        known.leases.retain(|_, holder| *holder != lease);
-        known.disturbed.remove(&lease);
+        self.lock().end(lease);
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn end(&mut self, lease: u64) {
+        self.leases.retain(|_, holder| *holder != lease);
+        self.disturbed.remove(&lease);
+        self.running.remove(&lease);
+        self.left.remove(&lease);
     }
 }
 

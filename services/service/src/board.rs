@@ -140,6 +140,24 @@ impl Board {
         record
     }
 
+    /// Counts the hit with the record `id` under `reason` instead: the client could make no use of it. Nothing happens
+    /// where that is none of the latest hits of `service`.
+    pub fn take_back(&self, service: &'static str, id: u64, reason: Reason) {
+        let mut inner = self.lock();
+        let Inner { services, records, .. } = &mut *inner;
+        let hit = |record: &&mut Record| {
+            record.id == id && record.service == service && record.outcome == Outcome::Hit.id()
+        };
+        let Some(record) = records.iter_mut().find(hit) else { return };
+        let Some(counted) = Reason::ALL.iter().find(|known| known.id() == record.reason) else { return };
+        ServiceCounts::of(services, service).recount(*counted, reason, record.tool_us);
+        self.sessions.recount(service, *counted, reason, record);
+        record.outcome = reason.outcome().id().to_owned();
+        record.reason = reason.id().to_owned();
+        // What was to be restored and saved was not.
+        (record.bytes, record.tool_us) = (0, 0);
+    }
+
     /// The statistics of all services, with the latest `records` records.
     #[must_use]
     pub fn stats(&self, records: usize) -> Stats {
@@ -206,6 +224,14 @@ impl ServiceCounts {
         if reason.outcome() == Outcome::Hit {
             self.avoided_us += tool_us;
         }
+    }
+
+    /// Moves one hit that `tool_us` were counted for to `reason`.
+    pub(crate) fn recount(&mut self, counted: Reason, reason: Reason, tool_us: u64) {
+        let count = &mut self.counts[counted as usize];
+        *count = count.saturating_sub(1);
+        self.counts[reason as usize] += 1;
+        self.avoided_us = self.avoided_us.saturating_sub(tool_us);
     }
 
     fn new(service: &'static str) -> Self {
@@ -278,6 +304,28 @@ mod tests {
         let go = &stats.services[0];
         assert_eq!((go.hits, go.misses, go.overhead_us, go.avoided_us), (1000, 2, 21, 300));
         assert_eq!(stats.records.len(), 1);
+    }
+
+    #[test]
+    fn a_hit_that_was_of_no_use_is_counted_as_what_it_was() {
+        let board = Board::new(0, &["compile"]);
+        let id = board.record(
+            "compile",
+            Reason::DirectHit,
+            NewRecord { tool_us: 5, bytes: 9, ..Default::default() },
+        );
+        for _ in 0..2 {
+            board.take_back("compile", id, Reason::RestoreFailed);
+        }
+        board.take_back("compile", id + 1, Reason::RestoreFailed);
+        let stats = board.stats(1);
+        let compile = &stats.services[0];
+        assert_eq!((compile.hits, compile.errors, compile.avoided_us), (0, 1, 0));
+        let record = &stats.records[0];
+        assert_eq!(
+            (record.outcome.as_str(), record.reason.as_str(), record.bytes),
+            ("error", "restore_failed", 0)
+        );
     }
 
     #[test]

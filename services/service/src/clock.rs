@@ -1,6 +1,7 @@
 //! Time, as services see it.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
@@ -18,6 +19,12 @@ pub trait Clock: Send + Sync + 'static {
 
     /// Monotonic time for durations, nanoseconds from an arbitrary start.
     fn monotonic_ns(&self) -> u64;
+
+    /// Tells this run of the machine from others: what was not yet on its disks when it ended may be lost. 0 where
+    /// that cannot be told.
+    fn boot(&self) -> u64 {
+        0
+    }
 
     /// Unix time, milliseconds.
     fn unix_ms(&self) -> u64 {
@@ -47,6 +54,13 @@ impl Clock for SystemClock {
     fn monotonic_ns(&self) -> u64 {
         read(ClockId::Monotonic)
     }
+
+    fn boot(&self) -> u64 {
+        // A random UUID, as random(4) has it: half of it is more than enough.
+        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let digits: String = id.chars().filter(char::is_ascii_hexdigit).take(16).collect();
+        u64::from_str_radix(&digits, 16).unwrap_or(0)
+    }
 }
 
 fn read(clock: ClockId) -> u64 {
@@ -58,24 +72,32 @@ fn read(clock: ClockId) -> u64 {
 
 /// A clock that a test sets.
 #[derive(Debug)]
-pub struct ManualClock(Mutex<u64>);
+pub struct ManualClock {
+    now: Mutex<u64>,
+    boot: AtomicU64,
+}
 
 impl ManualClock {
     /// Starts at `unix_ns`.
     #[must_use]
     pub fn new(unix_ns: u64) -> Self {
-        Self(Mutex::new(unix_ns))
+        Self { now: Mutex::new(unix_ns), boot: AtomicU64::new(1) }
     }
 
     /// Moves on by `step`.
     pub fn advance(&self, step: Duration) {
         let step = u64::try_from(step.as_nanos()).unwrap_or(u64::MAX);
-        let mut now = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut now = self.now.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *now = now.saturating_add(step);
     }
 
+    /// The machine is started anew.
+    pub fn reboot(&self) {
+        self.boot.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn now(&self) -> u64 {
-        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        *self.now.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -88,5 +110,8 @@ impl Clock for ManualClock {
     }
     fn monotonic_ns(&self) -> u64 {
         self.now()
+    }
+    fn boot(&self) -> u64 {
+        self.boot.load(Ordering::Relaxed)
     }
 }

@@ -98,6 +98,7 @@ reasons! {
     OtherFilesystemView = "other_filesystem_view", Uncacheable, "the caller does not see the files that the daemon sees";
 
     StoreFailed = "store_failed", Error, "the store could not be read or written";
+    RestoreFailed = "restore_failed", Error, "the result was known, and could not be written to its place";
     ProbeFailed = "probe_failed", Error, "asking the compiler about itself failed";
     RequestMalformed = "request_malformed", Error, "the request could not be decoded";
     InternalError = "internal_error", Error, "larder failed in a way that it should not";
@@ -110,6 +111,7 @@ reasons! {
     Incremental = "incremental", Bypass, "an incremental compile is left to the compiler's own cache";
     LeaseLost = "lease_lost", Bypass, "the client went away before it could say how the tool ended";
     StartingUp = "starting_up", Bypass, "the daemon is still loading its state";
+    Overloaded = "overloaded", Bypass, "the daemon could not answer in time";
     Draining = "draining", Bypass, "the daemon is about to exit";
 }
 

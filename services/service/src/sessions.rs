@@ -154,6 +154,13 @@ impl Sessions {
         }
     }
 
+    /// Moves the hit that `record` tells of to `reason`, for the session it was counted for.
+    pub(crate) fn recount(&self, service: &'static str, counted: Reason, reason: Reason, record: &Record) {
+        let mut inner = self.lock();
+        let Some(session) = inner.all.get_mut(&record.session) else { return };
+        ServiceCounts::of(&mut session.counts, service).recount(counted, reason, record.tool_us);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -36,14 +36,14 @@ impl DiskTier {
         self.catalog.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The file of the blob `digest`, its content proven.
-    pub(crate) fn blob_file(&self, digest: &Digest) -> Result<Option<PathBuf>, StoreError> {
+    /// The file of the blob `digest`, its content proven, and its stamp then.
+    pub(crate) fn blob_file(&self, digest: &Digest) -> Result<Option<(PathBuf, BlobStamp)>, StoreError> {
         let Some(blob) = self.look(digest)? else { return Ok(None) };
         if blob.proven {
-            return Ok(Some(blob.path));
+            return Ok(Some((blob.path, blob.stamp)));
         }
         let proof = self.prove(digest, &blob, |file| content::hash(file).map(|content| (content, ())))?;
-        Ok(proof.map(|()| blob.path))
+        Ok(proof.map(|((), stamp)| (blob.path, stamp)))
     }
 
     /// The file of the blob `digest`, of which only name, kind and size are as they should be.
@@ -59,16 +59,17 @@ impl DiskTier {
         if !metadata.is_file() || metadata.len() != digest.size {
             return self.lose(digest, Some(stamp));
         }
-        Ok(Some(BlobFile { path, proven: proof == Some(stamp) }))
+        Ok(Some(BlobFile { path, stamp, proven: proof == Some(stamp) }))
     }
 
-    /// Reads `blob` with `read`, which also tells the digest of what it read; `None` when that is another.
+    /// Reads `blob` with `read`, which also tells the digest of what it read, and how the file was stamped before;
+    /// `None` when the digest is another.
     fn prove<T>(
         &self,
         digest: &Digest,
         blob: &BlobFile,
         read: impl FnOnce(&mut File) -> io::Result<(Digest, T)>,
-    ) -> Result<Option<T>, StoreError> {
+    ) -> Result<Option<(T, BlobStamp)>, StoreError> {
         let failed = |error| StoreError::read(&blob.path, error);
         let now = self.clock.file_time_ns();
         let mut file = match content::open(&blob.path) {
@@ -85,7 +86,7 @@ impl DiskTier {
         if !blob.proven && unchanged && stamp.proves_content_at(now) {
             self.catalog().prove_blob(digest, stamp);
         }
-        Ok(Some(content))
+        Ok(Some((content, stamp)))
     }
 
     /// Forgets a blob whose file, then stamped `stamp`, is not what it should be; `None`: it was not there.
@@ -183,6 +184,7 @@ impl DiskTier {
 /// A blob's file.
 pub(crate) struct BlobFile {
     pub(crate) path: PathBuf,
+    pub(crate) stamp: BlobStamp,
     /// Its stamp is the one that proves the content.
     pub(crate) proven: bool,
 }
@@ -215,11 +217,12 @@ impl Tier for DiskTier {
     fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
         let Some(blob) = self.look(digest)? else { return Ok(None) };
         // Reading costs more than hashing, so that a proof by stamp is not made use of.
-        self.prove(digest, &blob, |file| {
+        let proof = self.prove(digest, &blob, |file| {
             let mut bytes = Vec::new();
             file.take(digest.size.saturating_add(1)).read_to_end(&mut bytes)?;
             Ok((Digest::of(&bytes), bytes.into()))
-        })
+        })?;
+        Ok(proof.map(|(bytes, _)| bytes))
     }
 
     fn put_blob(&self, digest: &Digest, bytes: &Arc<[u8]>) -> Result<(), StoreError> {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use larder_service::{Digest, Key};
@@ -46,9 +46,9 @@ impl Folder {
     /// Takes the store for this process, for as long as what is returned lives.
     pub(crate) fn lock(&self) -> Result<File, StoreError> {
         let path = self.index().join("lock");
-        let open = || File::options().create(true).append(true).open(&path);
+        let open = || append(&path);
         let file = open().or_else(|error| {
-            if path.is_dir() {
+            if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
                 remove(&path)?;
                 return open();
             }
@@ -127,6 +127,12 @@ impl Folder {
 pub(crate) fn name(digest: &Digest) -> String {
     let hex = digest.hex();
     format!("{}/{hex}-{}", &hex[..2], digest.size)
+}
+
+/// Opens the file `path` of the store's own to write to its end; follows no link.
+pub(crate) fn append(path: &Path) -> io::Result<File> {
+    let flags = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    File::options().create(true).append(true).mode(0o600).custom_flags(flags).open(path)
 }
 
 /// Makes the folder `path`, in place of anything else of this name.

@@ -2,14 +2,14 @@
 //!
 //! It is a cache's index: one that cannot be read is set aside, and a new one begun.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use larder_service::Digest;
-use redb::{Database, Durability, ReadableDatabase as _, ReadableTable as _, TableDefinition};
+use redb::{Database, Durability, ReadableDatabase as _, ReadableTable as _, Table, TableDefinition};
 
 use crate::StoreError;
 use crate::catalog::Changes;
@@ -47,6 +47,8 @@ pub(crate) struct Opened {
 /// The index file.
 pub(crate) struct Index {
     path: PathBuf,
+    /// Run of the machine.
+    boot: u64,
     /// `None` while it cannot be opened again.
     database: RwLock<Option<Database>>,
     /// There are records that a crash would lose.
@@ -55,11 +57,16 @@ pub(crate) struct Index {
 
 impl Index {
     /// Opens the index in `folder`, or begins a new one.
-    pub(crate) fn open(folder: &Path) -> Result<Opened, StoreError> {
+    pub(crate) fn open(folder: &Path, boot: u64) -> Result<Opened, StoreError> {
         let path = folder.join("larder.redb");
-        let (database, rows, set_aside) = open_or_begin(folder, &path)?;
+        let (database, rows, set_aside) = open_or_begin(folder, &path, boot)?;
         Ok(Opened {
-            index: Self { path, database: RwLock::new(Some(database)), unflushed: AtomicBool::new(false) },
+            index: Self {
+                path,
+                boot,
+                database: RwLock::new(Some(database)),
+                unflushed: AtomicBool::new(false),
+            },
             rows,
             set_aside,
         })
@@ -76,7 +83,7 @@ impl Index {
             Ok(())
         });
         let folder = self.path.parent().unwrap_or(&self.path);
-        let (opened, _, set_aside) = open_or_begin(folder, &self.path)?;
+        let (opened, _, set_aside) = open_or_begin(folder, &self.path, self.boot)?;
         if let Some(reason) = set_aside {
             tracing::warn!(reason, "the index was set aside");
         }
@@ -189,12 +196,18 @@ fn failure(path: &Path, error: redb::Error) -> StoreError {
     }
 }
 
-fn open_or_begin(folder: &Path, path: &Path) -> Result<(Database, Rows, Option<String>), StoreError> {
+fn open_or_begin(
+    folder: &Path,
+    path: &Path,
+    boot: u64,
+) -> Result<(Database, Rows, Option<String>), StoreError> {
     let attempts = Attempts(folder.join("opening"));
     let damage = if attempts.note() > FATAL_OPENS {
         "opening it ended the process several times".to_owned()
+    } else if path.is_symlink() {
+        "it is a link".to_owned()
     } else {
-        match guarded(|| open(path)) {
+        match guarded(|| open(path, boot)) {
             Ok((database, rows)) => {
                 attempts.forget();
                 return Ok((database, rows, None));
@@ -208,7 +221,7 @@ fn open_or_begin(folder: &Path, path: &Path) -> Result<(Database, Rows, Option<S
     };
     tracing::warn!(path = %path.display(), damage, "the index is set aside");
     set_aside(path).map_err(|error| StoreError::write(path, error))?;
-    let (database, rows) = guarded(|| open(path)).map_err(|error| failure(path, error))?;
+    let (database, rows) = guarded(|| open(path, boot)).map_err(|error| failure(path, error))?;
     attempts.forget();
     Ok((database, rows, Some(damage)))
 }
@@ -237,7 +250,7 @@ fn set_aside(path: &Path) -> io::Result<()> {
     }
 }
 
-fn open(path: &Path) -> Result<(Database, Rows), redb::Error> {
+fn open(path: &Path, boot: u64) -> Result<(Database, Rows), redb::Error> {
     let mut database = Database::builder().set_cache_size(CACHE_BYTES).create(path)?;
     // Later reads trust the pages.
     if !database.check_integrity()? {
@@ -251,13 +264,35 @@ fn open(path: &Path) -> Result<(Database, Rows), redb::Error> {
             return Err(redb::Error::Corrupted("it is of another version".to_owned()));
         }
         meta.insert("version", VERSION)?;
+        let same_run = meta.insert("boot", boot)?.is_some_and(|earlier| earlier.value() == boot);
         for table in [BLOBS, RECORDS, RECORD_ROWS] {
             transaction.open_table(table)?;
+        }
+        if !same_run {
+            doubt(&mut transaction.open_table(BLOBS)?)?;
         }
     }
     transaction.commit()?;
     let rows = read_rows(&database)?;
     Ok((database, rows))
+}
+
+/// Forgets what proves the content of blobs. When a machine stops, a file may be left with its name, size and times and
+/// other content: nothing waits for blobs to be on the disk, and a proof is only worth what a running kernel says.
+fn doubt(blobs: &mut Table<'_, &[u8], &[u8]>) -> Result<(), redb::Error> {
+    let mut doubted = Vec::new();
+    for entry in blobs.iter()? {
+        let (key, value) = entry?;
+        let row =
+            BlobRow::decode(value.value()).map_err(|error| redb::Error::Corrupted(error.to_string()))?;
+        if row.stamp.is_some() {
+            doubted.push((key.value().to_vec(), BlobRow { stamp: None, ..row }));
+        }
+    }
+    for (key, row) in doubted {
+        blobs.insert(&key[..], &row.encode()[..])?;
+    }
+    Ok(())
 }
 
 fn read_rows(database: &Database) -> Result<Rows, redb::Error> {
@@ -284,7 +319,7 @@ impl Attempts {
     /// Counts one more. A disk that does not take the count is no reason not to open.
     fn note(&self) -> u64 {
         let count = || -> io::Result<u64> {
-            let mut file = File::options().create(true).append(true).open(&self.0)?;
+            let mut file = folder::append(&self.0)?;
             file.write_all(b".")?;
             Ok(file.metadata()?.len())
         };

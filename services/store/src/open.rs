@@ -38,7 +38,7 @@ impl DiskTier {
         let folder = Folder::make(root)?;
         let lock = folder.lock()?;
         folder.empty_tmp();
-        let opened = Index::open(&folder.index())?;
+        let opened = Index::open(&folder.index(), clock.boot())?;
         let (catalog, relisted) = catalog(&folder, opened.rows, &*clock)?;
         let report = OpenReport {
             blobs: catalog.blobs(),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use larder_service::{Clock, ConnectionId, Digest, Key};
 
-use crate::{ActionResult, DiskTier, MemoryTier, OpenReport, RecordId, StoreError, Tier};
+use crate::{ActionResult, BlobStamp, DiskTier, MemoryTier, OpenReport, RecordId, StoreError, Tier};
 
 /// Where a store is, and how large it may grow.
 #[derive(Clone)]
@@ -160,6 +160,15 @@ impl Store {
     /// # Errors
     /// See [`Store`].
     pub fn blob(&self, digest: &Digest) -> Result<Option<PathBuf>, StoreError> {
+        Ok(self.disk.blob_file(digest)?.map(|(path, _)| path))
+    }
+
+    /// The same, with how the file was stamped when its content was proven. Who opens it later and finds another stamp
+    /// has something else before him.
+    ///
+    /// # Errors
+    /// See [`Store`].
+    pub fn stamped_blob(&self, digest: &Digest) -> Result<Option<(PathBuf, BlobStamp)>, StoreError> {
         self.disk.blob_file(digest)
     }
 

@@ -19,8 +19,8 @@ const WORDS: [(&str, &str); 6] = [
 const PAUSES: [&str; 3] =
     [concat!("thread::sl", "eep"), concat!("time::sl", "eep"), concat!("park_", "timeout")];
 
-/// Where tests may pause: between two looks at something that tells nobody when it changes.
-const MAY_PAUSE: [&str; 2] = ["tests/src/wait.rs", "tests/src/processes.rs"];
+/// Where tests may pause: between two looks at something that tells nobody when it changes, and to strike at random.
+const MAY_PAUSE: [&str; 3] = ["tests/src/chance.rs", "tests/src/wait.rs", "tests/src/processes.rs"];
 
 /// Folders of somebody's machine. A home is one only with a name of more than one letter: `u` is nobody.
 const MACHINE_PATHS: [&str; 2] = [concat!("/wo", "rk/"), concat!("/ro", "ot/")];

@@ -102,6 +102,9 @@ enum Command {
         /// As JSON
         #[arg(long)]
         json: bool,
+        /// Write what a maintainer needs into one file here, without sources or values of variables
+        #[arg(long, conflicts_with = "json")]
+        bundle: bool,
     },
     /// Serve a go command, which runs this as its GOCACHEPROG
     #[command(hide = true)]
@@ -218,7 +221,7 @@ pub fn run() -> ExitCode {
             );
         }
         Command::Store { command } => store::run(&command),
-        Command::Doctor { json } => doctor::run(json),
+        Command::Doctor { json, bundle } => doctor::run(json, bundle),
         Command::Go { args } if args.is_empty() => return crate::go::run(),
         Command::Go { .. } => Err(anyhow::anyhow!(
             "failed to use arguments: `larder go` is what the go command runs by itself\nhint: larder build -- go build"

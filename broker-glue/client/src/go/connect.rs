@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use larder_glue::folders::Folders;
-use larder_glue::wire::{WireReceiver, WireSender};
+use larder_glue::wire::{WireError, WireReceiver, WireSender};
 use larder_proto::v1::{GoOpen, GoOutput, GoReply, GoRequest, go_reply, go_request};
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION, lane};
 use prost::Message as _;
 
 use super::paths;
-use crate::complaint;
 use crate::session::{self, SessionError, Way};
+use crate::{complaint, stopped};
 
 /// How long a daemon may take to load its state. A go command that is not served builds everything anew.
 const LOADING: Duration = Duration::from_secs(5);
@@ -80,7 +80,11 @@ pub(super) fn open(held: Vec<GoOutput>) -> Result<Opened, Failure> {
                 return Err(Failure::Now(failure.sentence));
             }
             Ok(_) => return Err(Failure::Now("the daemon's answer makes no sense".to_owned())),
-            Err(error @ larder_glue::wire::WireError::Silent) => return Err(now(&error)),
+            Err(error @ WireError::Silent) => return Err(now(&error)),
+            Err(error @ WireError::Stopped { pid }) => {
+                stopped::tell(&folders, pid);
+                return Err(now(&error));
+            }
             // It was just ending: the broker launches the next one.
             Err(error) => {
                 way = Way::Broker;

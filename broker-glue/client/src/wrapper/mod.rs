@@ -11,23 +11,29 @@ mod tool;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use larder_glue::folders::Folders;
-use larder_glue::wire::Wire;
+use larder_glue::wire::{Wire, WireError};
 use larder_proto::lane;
 use larder_proto::v1::{
-    Abandon, CompileReply, CompileRequest, Hit, Lookup, Publish, Run, compile_reply, compile_request,
+    Abandon, CompileReply, CompileRequest, Hit, Lookup, NotRestored, Publish, Run, compile_reply,
+    compile_request,
 };
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
 use prost::Message as _;
 use tokio::runtime::Runtime;
 
-use crate::complaint;
 use crate::session::{self, SessionError, Way};
+use crate::{complaint, stopped};
 
 pub(crate) use tool::resolve;
 pub use tool::{ToolCall, tool_of};
+
+/// How long the daemon may take to read what the tool has made. A build goes on then, and nothing is stored.
+const LONGEST_PUBLISH: Duration = Duration::from_secs(10);
 
 /// Runs one wrapped call and returns what the tool would have returned.
 #[must_use]
@@ -66,10 +72,15 @@ fn cached(call: &ToolCall, tool: &OsStr, folders: &Folders, runtime: &Runtime) -
         compile_reply::Reply::Hit(hit) => match outputs::restore(&hit) {
             Ok(()) => Ok(replay(&hit)),
             // Nothing was put in place that the tool does not overwrite.
-            Err(_) => Err(Aside::Quietly),
+            Err(cause) => {
+                let told = NotRestored { record: hit.record, cause: cause.into() };
+                // It has been counted as a hit. The tool runs whether that is put right or not.
+                let _ = wire.request(lane::COMPILE, request(compile_request::Request::NotRestored(told)));
+                Err(Aside::Quietly)
+            }
         },
         compile_reply::Reply::Run(run) if run.lease == 0 => Err(Aside::Quietly),
-        compile_reply::Reply::Run(run) => Ok(miss(call, tool, runtime, &mut wire, &run)),
+        compile_reply::Reply::Run(run) => Ok(miss(call, tool, (folders, runtime), &mut wire, &run)),
         compile_reply::Reply::Failure(failure) => Err(Aside::Because(failure.sentence)),
         compile_reply::Reply::NotSupported(no) => Err(Aside::Because(no.sentence)),
         compile_reply::Reply::Published(_) | compile_reply::Reply::RustArtifacts(_) => {
@@ -85,13 +96,15 @@ fn ask(folders: &Folders, runtime: &Runtime, lookup: Lookup) -> Result<(Wire, co
     for way in [Way::Remembered, Way::Broker] {
         let mut wire = match session::adopt(runtime, folders, way) {
             Ok(wire) => wire,
-            Err(SessionError::Disabled) => return Err(Aside::Quietly),
+            Err(SessionError::Disabled | SessionError::Stopped { .. }) => return Err(Aside::Quietly),
             Err(error) => return Err(Aside::Because(first_line(&error))),
         };
         match wire.request(lane::COMPILE, payload.clone()) {
             Ok(reply) => return decode(&reply).map(|reply| (wire, reply)),
-            // A daemon that is stopped would be stopped for the second try as well.
-            Err(error @ larder_glue::wire::WireError::Silent) => {
+            // A daemon that is stuck would be stuck for the second try as well.
+            Err(error @ WireError::Silent) => return Err(Aside::Because(first_line(&error))),
+            Err(error @ WireError::Stopped { pid }) => {
+                stopped::tell(folders, pid);
                 return Err(Aside::Because(first_line(&error)));
             }
             Err(error) => failure = Some(error),
@@ -133,7 +146,13 @@ fn replay(hit: &Hit) -> ExitCode {
 }
 
 /// Runs the tool under a lease and hands the result in.
-fn miss(call: &ToolCall, tool: &OsStr, runtime: &Runtime, wire: &mut Wire, run: &Run) -> ExitCode {
+fn miss(
+    call: &ToolCall,
+    tool: &OsStr,
+    (folders, runtime): (&Folders, &Runtime),
+    wire: &mut Wire,
+    run: &Run,
+) -> ExitCode {
     let args: Vec<OsString> = if run.args.is_empty() {
         call.args.clone()
     } else {
@@ -144,6 +163,15 @@ fn miss(call: &ToolCall, tool: &OsStr, runtime: &Runtime, wire: &mut Wire, run: 
         // What cannot be run with its streams kept may still run without.
         Err(_) => return direct::exec(call, tool, None),
     };
+    let added = !run.args.is_empty() && !run.list_folder.is_empty();
+    if added && !ran.status.success() && !outputs::has_room(Path::new(&call::os(&run.list_folder))) {
+        // It may have failed for what it was to write there, which is none of the caller's affair.
+        let abandon = compile_request::Request::Abandon(Abandon { lease: run.lease });
+        let _ = wire.request_within(lane::COMPILE, request(abandon), LONGEST_PUBLISH);
+        let name = call.name.display();
+        complaint::say_once(folders, &format!("the cache's disk is full; running {name} again without it"));
+        return direct::exec(call, tool, None);
+    }
     let discovered = run.discovery_args.is_empty()
         || !ran.status.success()
         || run_tool::discover(tool, &call.name, &run.discovery_args);
@@ -160,7 +188,7 @@ fn miss(call: &ToolCall, tool: &OsStr, runtime: &Runtime, wire: &mut Wire, run: 
         compile_request::Request::Abandon(Abandon { lease: run.lease })
     };
     // The tool has done its work: a daemon that has gone away by now costs the build nothing.
-    let _ = wire.request(lane::COMPILE, request(message));
+    let _ = wire.request_within(lane::COMPILE, request(message), LONGEST_PUBLISH);
     run_tool::exit_as(ran.status)
 }
 

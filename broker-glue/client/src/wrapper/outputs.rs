@@ -5,10 +5,13 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use larder_proto::v1::{Hit, OutputFile, WriteStyle};
+use larder_proto::v1::{Hit, NotRestoredCause, OutputFile, WriteStyle};
 use rustix::fs::Access;
 
 use super::call;
+
+/// Larger than most lists of what a tool reads, bytes.
+const ROOM: usize = 256 << 10;
 
 /// Puts all outputs in place, files that are rewritten before those that are replaced, so that the object that a
 /// build waits for comes last.
@@ -16,14 +19,14 @@ use super::call;
 /// # Errors
 /// When anything is not as it should be: an output is no ordinary file, its folder is missing, the disk is full, or a
 /// blob is not what it was. The tool can still be run: it writes all of these anew.
-pub(super) fn restore(hit: &Hit) -> io::Result<()> {
+pub(super) fn restore(hit: &Hit) -> Result<(), NotRestoredCause> {
     // Beyond its limit a write is answered with a signal, which would end us and not the tool.
     let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
     for output in &hit.outputs {
         if limit.is_some_and(|limit| output.size > limit) {
-            return Err(io::ErrorKind::FileTooLarge.into());
+            return Err(NotRestoredCause::Write);
         }
-        check(Path::new(&call::os(&output.path)), output.size == 0)?;
+        check(Path::new(&call::os(&output.path)), output.size == 0).map_err(|_| NotRestoredCause::Place)?;
     }
     for style in [WriteStyle::Rewrite, WriteStyle::Replace, WriteStyle::Keep] {
         for output in hit.outputs.iter().filter(|output| output.style() == style) {
@@ -52,25 +55,43 @@ fn check(path: &Path, empty: bool) -> io::Result<()> {
     }
 }
 
-fn rewrite(output: &OutputFile) -> io::Result<()> {
+/// Whether a file of the usual size of a list can be written into `folder`: a quota shows in no figure.
+pub(super) fn has_room(folder: &Path) -> bool {
+    let path = folder.join(format!("room-{}", std::process::id()));
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .and_then(|mut file| file.write_all(&[0; ROOM]));
+    let _ = std::fs::remove_file(path);
+    written.is_ok()
+}
+
+fn rewrite(output: &OutputFile) -> Result<(), NotRestoredCause> {
     let path = call::os(&output.path);
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(output.mode).open(path)?;
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(output.mode).open(path);
+    let mut file = file.map_err(|_| NotRestoredCause::Write)?;
     fill(&mut file, output)
 }
 
 /// Puts a new file in the place of the old one, once `prepare` is content with it and the path.
 ///
 /// What is there is whole at every moment: after a failure the tool may have to read it.
-fn replace(output: &OutputFile, prepare: impl Fn(&File, &Path) -> io::Result<()>) -> io::Result<()> {
+fn replace(
+    output: &OutputFile,
+    prepare: impl Fn(&File, &Path) -> io::Result<()>,
+) -> Result<(), NotRestoredCause> {
     let path = PathBuf::from(call::os(&output.path));
     let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().ok_or(io::ErrorKind::InvalidInput)?);
+    name.push(path.file_name().ok_or(NotRestoredCause::Place)?);
     name.push(format!(".larder-{}", std::process::id()));
     let beside = path.with_file_name(name);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(output.mode).open(&beside)?;
+    let file = OpenOptions::new().write(true).create_new(true).mode(output.mode).open(&beside);
+    let mut file = file.map_err(|_| NotRestoredCause::Write)?;
     let written = fill(&mut file, output)
-        .and_then(|()| prepare(&file, &path))
-        .and_then(|()| std::fs::rename(&beside, &path));
+        .and_then(|()| prepare(&file, &path).map_err(|_| NotRestoredCause::Place))
+        .and_then(|()| std::fs::rename(&beside, &path).map_err(|_| NotRestoredCause::Write));
     if written.is_err() {
         // The error that matters is the one that is returned.
         let _ = std::fs::remove_file(&beside);
@@ -91,15 +112,31 @@ fn take_after(file: &File, path: &Path) -> io::Result<()> {
     file.set_permissions(old.permissions())
 }
 
-fn fill(file: &mut File, output: &OutputFile) -> io::Result<()> {
+fn fill(file: &mut File, output: &OutputFile) -> Result<(), NotRestoredCause> {
     if output.blob.is_empty() {
-        return file.write_all(&output.inline);
+        return file.write_all(&output.inline).map_err(|_| NotRestoredCause::Write);
     }
-    let blob = File::open(call::os(&output.blob))?;
-    if blob.metadata()?.size() != output.size {
-        return Err(io::Error::other("the blob is not of the size it had"));
-    }
-    clone_or_copy(&blob, file, output.size)
+    let blob = File::open(call::os(&output.blob)).map_err(|_| NotRestoredCause::Blob)?;
+    is_as_proven(&blob, output)?;
+    clone_or_copy(&blob, file, output.size).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => NotRestoredCause::Blob,
+        _ => NotRestoredCause::Write,
+    })?;
+    // Nor was it changed while it was read.
+    is_as_proven(&blob, output)
+}
+
+/// The daemon has proven the content of a file of this stamp.
+fn is_as_proven(blob: &File, output: &OutputFile) -> Result<(), NotRestoredCause> {
+    let found = blob.metadata().map_err(|_| NotRestoredCause::Blob)?;
+    let nanoseconds = |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
+    let stamp = (
+        nanoseconds(found.mtime(), found.mtime_nsec()),
+        nanoseconds(found.ctime(), found.ctime_nsec()),
+        found.ino(),
+    );
+    let proven = (output.blob_mtime_ns, output.blob_ctime_ns, output.blob_inode);
+    if found.size() == output.size && stamp == proven { Ok(()) } else { Err(NotRestoredCause::Blob) }
 }
 
 fn clone_or_copy(blob: &File, mut file: &File, size: u64) -> io::Result<()> {
@@ -118,7 +155,11 @@ mod tests {
     use std::os::unix::ffi::OsStrExt as _;
 
     fn output(path: &Path, blob: &Path, size: u64) -> OutputFile {
+        let found = blob.metadata().expect("a blob");
         OutputFile {
+            blob_mtime_ns: found.mtime() * 1_000_000_000 + found.mtime_nsec(),
+            blob_ctime_ns: found.ctime() * 1_000_000_000 + found.ctime_nsec(),
+            blob_inode: found.ino(),
             path: path.as_os_str().as_bytes().to_vec(),
             blob: blob.as_os_str().as_bytes().to_vec(),
             inline: Vec::new(),
@@ -135,9 +176,25 @@ mod tests {
         std::fs::write(&object, "old").expect("writable");
         std::fs::write(&blob, "short").expect("writable");
         let hit = Hit { outputs: vec![output(&object, &blob, 100)], ..Hit::default() };
-        assert!(restore(&hit).is_err());
+        assert_eq!(restore(&hit), Err(NotRestoredCause::Blob));
+        std::fs::remove_file(&blob).expect("just made");
+        assert_eq!(restore(&hit), Err(NotRestoredCause::Blob));
+        std::fs::write(&blob, "short").expect("writable");
         assert_eq!(std::fs::read(&object).expect("still there"), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).expect("readable").count(), 2);
+    }
+
+    #[test]
+    fn a_blob_that_is_another_file_of_the_same_size_is_not_taken() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (object, blob) = (folder.path().join("x.o"), folder.path().join("blob"));
+        std::fs::write(&blob, "right").expect("writable");
+        let hit = Hit { outputs: vec![output(&object, &blob, 5)], ..Hit::default() };
+        let other = folder.path().join("other");
+        std::fs::write(&other, "wrong").expect("writable");
+        std::fs::rename(&other, &blob).expect("ours");
+        assert_eq!(restore(&hit), Err(NotRestoredCause::Blob));
+        assert!(!object.exists());
     }
 
     #[test]
@@ -147,7 +204,7 @@ mod tests {
         std::fs::write(&blob, "new").expect("writable");
         std::os::unix::fs::symlink("elsewhere", &link).expect("a link");
         let hit = Hit { outputs: vec![output(&link, &blob, 3)], ..Hit::default() };
-        assert!(restore(&hit).is_err());
+        assert_eq!(restore(&hit), Err(NotRestoredCause::Place));
         assert!(link.symlink_metadata().expect("still there").is_symlink());
     }
 

@@ -47,6 +47,7 @@ impl Core {
         if stored != digest || Written::at(&filing.path, spelled, started)? != written {
             return Err(changed());
         }
+        self.writers.refuse_disturbed(publish.lease)?;
         let result = ActionResult {
             outputs: vec![OutputBlob { name: ARCHIVE.to_owned(), digest, mode: MODE }],
             stdout: Vec::new(),

@@ -35,7 +35,14 @@ use crate::call::Call;
 use crate::{key, paths};
 
 /// How long a failed probe is not repeated.
-const FAILURE_LASTS: Duration = Duration::from_secs(30);
+const FAILURE_LASTS: Duration = Duration::from_secs(5);
+
+/// How long a tool that is none that larder knows is not asked again: an answer can be cut short, too.
+const UNKNOWN_LASTS: Duration = Duration::from_secs(300);
+
+/// How long a file that could not be read is not tried again: it may be the daemon that lacks something, such as
+/// descriptors, and to try costs no process.
+const UNREADABLE_LASTS: Duration = Duration::from_secs(1);
 
 /// A driver that was identified.
 #[derive(Debug)]
@@ -211,11 +218,16 @@ impl Compilers {
         found: Result<T, Refusal>,
         collector: Collector<'_>,
     ) -> (memo::Found<T>, Premises, Option<u64>) {
-        let passing = found
-            .as_ref()
-            .is_err_and(|refusal| !matches!(refusal.reason, Reason::CompilerUnknown | Reason::LinkerUnknown));
-        let lasts = u64::try_from(FAILURE_LASTS.as_nanos()).unwrap_or(u64::MAX);
-        let until = passing.then(|| self.clock.monotonic_ns().saturating_add(lasts));
+        let lasts = match found.as_ref().map_err(|refusal| refusal.reason) {
+            Ok(_) => None,
+            Err(Reason::CompilerUnknown | Reason::LinkerUnknown) => Some(UNKNOWN_LASTS),
+            Err(Reason::InputUnreadable) => Some(UNREADABLE_LASTS),
+            Err(_) => Some(FAILURE_LASTS),
+        };
+        let until = lasts.map(|lasts| {
+            let lasts = u64::try_from(lasts.as_nanos()).unwrap_or(u64::MAX);
+            self.clock.monotonic_ns().saturating_add(lasts)
+        });
         (found.map(Arc::new), collector.finish(), until)
     }
 }

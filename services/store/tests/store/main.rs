@@ -6,5 +6,6 @@ mod blobs;
 mod eviction;
 mod index;
 mod opening;
+mod power;
 mod sandbox;
 mod staged;

@@ -3,6 +3,8 @@
 //! One file for each group of checks. A check looks and changes nothing; it starts no daemon.
 
 mod broker;
+mod bundle;
+mod crashes;
 mod go;
 
 use std::fmt::Write as _;
@@ -60,8 +62,12 @@ impl Check {
     }
 }
 
-pub(super) fn run(json: bool) -> anyhow::Result<ExitCode> {
-    let checks: Vec<_> = [broker::checks(), go::checks()].into_iter().flatten().collect();
+pub(super) fn run(json: bool, bundle: bool) -> anyhow::Result<ExitCode> {
+    let checks: Vec<_> = [broker::checks(), crashes::checks(), go::checks()].into_iter().flatten().collect();
+    if bundle {
+        bundle::write(&render(&checks))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let text = if json { serde_json::to_string_pretty(&checks)? + "\n" } else { render(&checks) };
     super::print(&text)?;
     let well = checks.iter().all(|check| check.state != State::Problem);

@@ -8,10 +8,12 @@ use larder_proto::lane::{self, Lane};
 use larder_service::{Board, Clock, Connection, ConnectionId, NewRecord, Reason};
 use tokio::sync::watch;
 
+use crate::actions::Paused;
 use crate::clear;
 use crate::control::Control;
 use crate::lifecycle::Lifecycle;
 use crate::services::Loaded;
+use crate::traffic::AllTraffic;
 use crate::{sessions, stand_in};
 
 /// How long a request waits for the services to be loaded. A client that is told to go on alone has lost no more.
@@ -24,6 +26,8 @@ pub(crate) struct Lanes {
     pub(crate) lifecycle: Arc<Lifecycle>,
     pub(crate) board: Arc<Board>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) traffic: Arc<AllTraffic>,
+    pub(crate) paused: Arc<Paused>,
 }
 
 impl Lanes {
@@ -37,6 +41,10 @@ impl Lanes {
         }
         if lane == lane::SESSION {
             return sessions::answer(&self.board, &*self.clock, request);
+        }
+        let _in_flight = self.traffic.of(lane).map(|traffic| traffic.begin(&*self.clock));
+        if self.paused.is() {
+            return self.stand_aside(lane, request, Reason::Paused);
         }
         if self.lifecycle.is_draining() {
             return self.stand_aside(lane, request, Reason::Draining);

@@ -18,9 +18,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::actions::{Doing, Paused};
 use crate::connection::Endpoint;
 use crate::control::Control;
 use crate::lanes::Lanes;
+use crate::history::Days;
 use crate::launch::{Launch, LaunchError};
 use crate::lifecycle::{DRAIN_LIMIT, Lifecycle};
 use crate::lock::{self, Holder};
@@ -29,9 +31,14 @@ use crate::reports::DaemonReports;
 use crate::services::{self, Loaded};
 use crate::settings::{self, Settings};
 use crate::takeover::{self, AlreadyRunning, Claim};
+use crate::traffic::AllTraffic;
 use crate::upkeep::Upkeep;
+use crate::views::Surroundings;
 use crate::warnings::Warnings;
 use crate::{identity, listener, page, reexec, registration, serve, stand_in};
+
+/// The daemon's log, in the state folder.
+const LOG: &str = "larderd.log";
 
 /// Threads that serve connections. What computes or reads files for long runs on others.
 const WORKERS: usize = 2;
@@ -75,7 +82,7 @@ fn start(launch: &Launch) -> anyhow::Result<()> {
     let listener = listener::acquire(Path::new(&launch.endpoint.path))?;
     let folders = Folders::from_env()?;
     let warnings = Arc::new(Warnings::default());
-    let logging = logging::start(&folders.state, "larderd.log");
+    let logging = logging::start(&folders.state, LOG);
     tracing::info!(
         pid = std::process::id(),
         version = larder_proto::LARDER_VERSION,
@@ -143,6 +150,9 @@ struct Life {
     warnings: Arc<Warnings>,
     loaded: watch::Sender<Option<Arc<Loaded>>>,
     page: Arc<OnceLock<u16>>,
+    traffic: Arc<AllTraffic>,
+    paused: Arc<Paused>,
+    days: Arc<Days>,
 }
 
 impl Life {
@@ -154,7 +164,14 @@ impl Life {
         warnings: Arc<Warnings>,
     ) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (days, complaint) = Days::open(&folders);
+        if let Some(complaint) = complaint {
+            warnings.add("days", complaint);
+        }
         Self {
+            traffic: Arc::new(AllTraffic::new()),
+            paused: Arc::default(),
+            days: Arc::new(days),
             folders,
             settings,
             daemon,
@@ -187,6 +204,12 @@ impl Life {
             Arc::new(Manifests::new(self.folders.cache.clone(), self.instance.clone(), self.daemon.clone())?);
         let page = tokio::spawn(page::serve(page::Page {
             reports,
+            actions: Arc::new(Doing {
+                lifecycle: Arc::clone(&self.lifecycle),
+                loaded: self.loaded.subscribe(),
+                paused: Arc::clone(&self.paused),
+            }),
+            last_port: self.folders.runtime.join("page-port"),
             lifecycle: Arc::clone(&self.lifecycle),
             warnings: Arc::clone(&self.warnings),
             broker: self.broker.clone(),
@@ -201,6 +224,7 @@ impl Life {
                 idle: self.settings.idle,
                 board: Arc::clone(&self.board),
                 clock: Arc::clone(&self.clock),
+                days: Arc::clone(&self.days),
             }
             .keep(),
         );
@@ -246,6 +270,14 @@ impl Life {
             size_limit: self.settings.size_limit,
             started_unix_ms: self.clock.unix_ms(),
             started_ns: self.clock.monotonic_ns(),
+            traffic: Arc::clone(&self.traffic),
+            days: Arc::clone(&self.days),
+            paused: Arc::clone(&self.paused),
+            settings: self.settings.list(&self.folders.settings_file()),
+            surroundings: Surroundings {
+                store: self.folders.store(),
+                log: self.folders.state.join(LOG),
+            },
         }
     }
 
@@ -256,6 +288,8 @@ impl Life {
             lifecycle: Arc::clone(&self.lifecycle),
             board: Arc::clone(&self.board),
             clock: Arc::clone(&self.clock),
+            traffic: Arc::clone(&self.traffic),
+            paused: Arc::clone(&self.paused),
         };
         let none: fn(&[u8]) -> LegacyClassification = |_| LegacyClassification::NotLegacy;
         let mux = BackendEndpointMux::new(self.daemon.clone(), &lane::SERVED.map(|lane| lane.0), none);
@@ -326,11 +360,15 @@ impl Life {
             tracing::warn!(connections = self.lifecycle.connections(), "leaving without waiting any longer");
         }
         let loaded = self.loaded.send_replace(None);
+        let (days, board, clock) = (Arc::clone(&self.days), Arc::clone(&self.board), Arc::clone(&self.clock));
         let _ = tokio::task::spawn_blocking(move || {
             if let Some(store) = loaded.as_ref().and_then(|loaded| loaded.store.as_ref())
                 && let Err(error) = store.flush()
             {
                 tracing::warn!("failed to write what was in memory: {error:#}");
+            }
+            if let Err(error) = days.write(&board.stats(0), clock.unix_ms()) {
+                tracing::warn!("failed to write the statistics by day: {error:#}");
             }
             if let Err(error) = manifests.withdraw() {
                 tracing::warn!("failed to withdraw the manifests: {error:#}");

@@ -14,6 +14,7 @@ mod absence;
 mod archive;
 mod arguments;
 mod call;
+mod compare;
 mod code;
 mod difference;
 mod environment;

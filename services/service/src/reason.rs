@@ -97,6 +97,7 @@ reasons! {
     Incremental = "incremental", Bypass, "an incremental compile is left to the compiler's own cache";
     LeaseLost = "lease_lost", Bypass, "the client went away before it could say how the tool ended";
     StartingUp = "starting_up", Bypass, "the daemon is still loading its state";
+    Paused = "paused", Bypass, "caching is paused at a person's wish";
     Draining = "draining", Bypass, "the daemon is about to exit";
 }
 

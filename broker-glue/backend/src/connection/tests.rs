@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use larder_glue::wire::Wire;
 use larder_proto::lane;
-use larder_proto::v1::{CompileReply, Figure, Stats, Status, compile_reply};
+use larder_proto::v1::{BuildActions, Builds, Comparison, Found, Health, LaneList, Misses, Overview, SettingList, StoreReport, CompileReply, Figure, Stats, Status, compile_reply};
 use larder_service::{Board, BoxFuture, Reports, Service, SystemClock};
 use prost::Message as _;
 use running_process::broker::protocol::Endpoint as BrokerEndpoint;
@@ -18,6 +18,36 @@ use crate::services::Loaded;
 struct NoReports;
 
 impl Reports for NoReports {
+    fn overview(&self) -> Overview {
+        Overview::default()
+    }
+    fn misses(&self, _: usize) -> Misses {
+        Misses::default()
+    }
+    fn comparison(&self, _: u64) -> Option<Comparison> {
+        None
+    }
+    fn builds(&self) -> Builds {
+        Builds::default()
+    }
+    fn build(&self, _: &str) -> Option<BuildActions> {
+        None
+    }
+    fn lanes(&self) -> LaneList {
+        LaneList::default()
+    }
+    fn store(&self) -> Option<StoreReport> {
+        None
+    }
+    fn find(&self, _: &str) -> Found {
+        Found::default()
+    }
+    fn health(&self) -> Health {
+        Health::default()
+    }
+    fn settings(&self) -> SettingList {
+        SettingList::default()
+    }
     fn status(&self) -> Status {
         Status::default()
     }
@@ -101,6 +131,8 @@ fn daemon(patience: Duration) -> Daemon {
         lifecycle: Arc::clone(&lifecycle),
         board: Arc::new(Board::new(0, &["compile"])),
         clock,
+        traffic: Arc::new(AllTraffic::new()),
+        paused: Arc::default(),
     };
     let endpoint = Arc::new(Endpoint { mux: own_mux(), lanes, lifecycle, patience });
     Daemon { endpoint, echo, _loaded: loaded }

@@ -2,6 +2,7 @@
 
 mod build;
 mod clear;
+mod dashboard;
 mod doctor;
 mod explain;
 mod render;
@@ -59,6 +60,15 @@ enum Command {
     },
     /// Show whether the daemon runs, where, and how it is
     Status {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the address of the daemon's page
+    Dashboard {
+        /// Open it in a browser
+        #[arg(long)]
+        open: bool,
         /// As JSON
         #[arg(long)]
         json: bool,
@@ -135,6 +145,7 @@ pub fn run() -> ExitCode {
         Command::Restart => restart::run(),
         Command::Clear { service, dry_run } => clear::run(service, dry_run),
         Command::Status { json } => status::run(json),
+        Command::Dashboard { open, json } => dashboard::run(open, json),
         Command::Build { command } => build::run(&command),
         Command::Explain { file: Some(file), json } => explain::run(&file, json),
         Command::Explain { file: None, json } => explain::last_build(json),
@@ -182,7 +193,7 @@ mod tests {
     fn commands_are_told_from_tools() {
         for word in [
             "start", "stop", "restart", "clear", "session", "status", "stats", "explain", "doctor", "go",
-            "rust", "build",
+            "rust", "build", "dashboard",
         ] {
             assert!(is_command(OsStr::new(word)), "{word}");
         }

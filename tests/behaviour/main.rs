@@ -8,6 +8,7 @@ mod commands;
 mod compile_c;
 mod control;
 mod crashes;
+mod dashboard;
 mod doctor;
 mod explain;
 mod first_client;

@@ -1,8 +1,7 @@
 //! Compiles the message definitions without an installed protoc.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files =
-        ["control", "report", "compile", "gocache", "session", "page"]
+    let files = ["control", "report", "compile", "gocache", "session", "page"]
         .map(|file| format!("larder/v1/{file}.proto"));
     for file in &files {
         println!("cargo:rerun-if-changed={file}");

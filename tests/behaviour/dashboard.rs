@@ -74,13 +74,15 @@ fn a_miss_is_shown_in_a_browser_beside_the_earlier_call_with_the_difference_mark
     let stats = sandbox.larder(["stats", "--json", "--records", "20"]).output().expect("it runs");
     let stats: serde_json::Value = serde_json::from_slice(&stats.stdout).expect("JSON");
     let records = stats["records"].as_array().expect("records");
-    let with_options = records.iter().filter(|record| record["source"] == "seen.c").nth(0).expect("the latest");
+    let with_options =
+        records.iter().filter(|record| record["source"] == "seen.c").nth(0).expect("the latest");
     let id = with_options["id"].as_u64().expect("a number");
     let browser = Browser::start(&sandbox);
     browser.resize(1200, 1000);
     open(&browser, &page, &format!("misses/{id}"));
     see(&browser, "Inputs beside the nearest earlier call");
-    let marked = browser.script("return [...document.querySelectorAll('tr.differs')].map(row => row.innerText).join('\\n')");
+    let marked = browser
+        .script("return [...document.querySelectorAll('tr.differs')].map(row => row.innerText).join('\\n')");
     let marked = marked.as_str().expect("text");
     assert!(marked.contains("-O2") && marked.contains("-DDEBUG") && marked.contains("differs"), "{marked}");
     assert!(!marked.contains("seen.c"), "the source is the same: {marked}");
@@ -125,7 +127,9 @@ fn the_page_is_used_in_a_browser_with_the_keyboard_alone_and_an_action_asks_firs
     open(&browser, &page, "overview");
     see(&browser, "Pause caching");
     browser.press("\u{e004}");
-    let focused = || browser.script("return document.activeElement.textContent").as_str().unwrap_or_default().to_owned();
+    let focused = || {
+        browser.script("return document.activeElement.textContent").as_str().unwrap_or_default().to_owned()
+    };
     assert_eq!(focused(), "Skip to content");
     let mut reached = Vec::new();
     while focused() != "Pause caching…" {
@@ -188,7 +192,9 @@ fn the_brokers_page_alone_may_frame_the_dashboard() {
          document.body.append(frame);"
     );
     browser.script(&frame);
-    let loaded = || browser.script("return window.frames.length && performance.getEntriesByType('resource').filter(e => e.initiatorType === 'iframe').length");
+    let loaded = || {
+        browser.script("return window.frames.length && performance.getEntriesByType('resource').filter(e => e.initiatorType === 'iframe').length")
+    };
     wait_until("the frame to be loaded", || loaded().as_u64().filter(|count| *count > 0));
 }
 
@@ -220,7 +226,9 @@ fn no_answer_holds_a_variables_value() {
     let answer = |path: &str| http_get(&format!("{page}{path}")).body;
     let compared = answer("api/v1/records/2");
     assert!(compared.contains("CPATH"), "{compared}");
-    for path in ["api/v1/records/2", "api/v1/misses", "api/v1/health", "api/v1/settings", "api/v1/stats?records=9"] {
+    for path in
+        ["api/v1/records/2", "api/v1/misses", "api/v1/health", "api/v1/settings", "api/v1/stats?records=9"]
+    {
         assert!(!answer(path).contains("secret-value"), "{path}");
     }
 }

@@ -89,7 +89,10 @@ impl Browser {
     /// The text that a person sees.
     #[must_use]
     pub fn text(&self) -> String {
-        self.script("return document.body ? document.body.innerText : ''").as_str().unwrap_or_default().to_owned()
+        self.script("return document.body ? document.body.innerText : ''")
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// Presses keys, as a person without a mouse does; special ones have code points of WebDriver's, such as Tab's

@@ -35,7 +35,8 @@ impl Actions for Doing {
 
     fn clear(&self, dry_run: bool) -> Result<Cleared, String> {
         let loaded = self.loaded.borrow().clone();
-        let store = loaded.as_ref().and_then(|loaded| loaded.store.as_ref()).ok_or("there is no store to clear")?;
+        let store =
+            loaded.as_ref().and_then(|loaded| loaded.store.as_ref()).ok_or("there is no store to clear")?;
         store.clear(dry_run).map_err(|error| format!("failed to clear the store: {error:#}"))
     }
 

@@ -90,8 +90,8 @@ pub(crate) fn reply(reply: control_reply::Reply) -> Vec<u8> {
 mod tests {
     use super::*;
     use larder_proto::v1::{
-        BuildActions, Builds, Comparison, Found, Health, LaneList, Misses, Overview, Ping, SettingList, Stats,
-        StatsRequest, Status, StatusRequest, StoreReport,
+        BuildActions, Builds, Comparison, Found, Health, LaneList, Misses, Overview, Ping, SettingList,
+        Stats, StatsRequest, Status, StatusRequest, StoreReport,
     };
     use larder_service::SystemClock;
     use proptest::prelude::*;

@@ -31,7 +31,10 @@ pub(crate) struct Page {
 
 /// Serves the page for as long as it is polled. Without a page the daemon still does its work.
 pub(crate) async fn serve(page: Page) {
-    let (listener, port) = match bind(&page.last_port).await.and_then(|listener| Ok((listener.local_addr()?.port(), listener))) {
+    let (listener, port) = match bind(&page.last_port)
+        .await
+        .and_then(|listener| Ok((listener.local_addr()?.port(), listener)))
+    {
         Ok((port, listener)) => (listener, port),
         Err(error) => return page.warnings.set("page", format!("there is no page: {error}")),
     };
@@ -40,7 +43,11 @@ pub(crate) async fn serve(page: Page) {
     let _ = private::write_atomically(&page.last_port, port.to_string().as_bytes());
     let rules = token().and_then(|token| {
         let broker = page.broker.clone();
-        Ok(Rules { token: Some(token), framed_by: Some(Arc::new(move || reports::broker_page(&broker))), frames: false })
+        Ok(Rules {
+            token: Some(token),
+            framed_by: Some(Arc::new(move || reports::broker_page(&broker))),
+            frames: false,
+        })
     });
     let rules = match rules {
         Ok(rules) => rules,
@@ -73,7 +80,9 @@ pub(crate) async fn serve(page: Page) {
 /// The port that the last daemon had, or any that is free.
 async fn bind(last_port: &Path) -> std::io::Result<TcpListener> {
     let last = private::read_own(last_port, 16).ok().flatten();
-    let last = last.and_then(|text| std::str::from_utf8(&text).ok()?.parse::<u16>().ok()).filter(|port| *port >= 1024);
+    let last = last
+        .and_then(|text| std::str::from_utf8(&text).ok()?.parse::<u16>().ok())
+        .filter(|port| *port >= 1024);
     if let Some(port) = last
         && let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await
     {

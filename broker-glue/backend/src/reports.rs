@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use larder_glue::names;
 use larder_proto::LARDER_VERSION;
 use larder_proto::v1::{
-    BuildActions, Builds, Comparison, Found, Health, LaneList, LaneStatus, Misses, Overview, SettingList, Stats, Status,
-    StoreReport, StoreStatus,
+    BuildActions, Builds, Comparison, Found, Health, LaneList, LaneStatus, Misses, Overview, SettingList,
+    Stats, Status, StoreReport, StoreStatus,
 };
 use larder_service::{Board, Clock, Reports};
 use running_process::broker::broker_http_discovery::read_http_port;
@@ -18,9 +18,9 @@ use crate::actions::Paused;
 use crate::history::Days;
 use crate::lifecycle::Lifecycle;
 use crate::services::Loaded;
+use crate::stand_in;
 use crate::traffic::AllTraffic;
 use crate::views::{self, Surroundings};
-use crate::stand_in;
 use crate::warnings::Warnings;
 
 /// Version of the JSON form of the reports.
@@ -144,7 +144,8 @@ impl Reports for DaemonReports {
         let lanes = self.traffic.each().filter_map(|(lane, traffic)| {
             let name = stand_in::name_of(lane)?;
             let row = stats.services.iter().find(|row| row.service == name);
-            let service = loaded.iter().flat_map(|loaded| &loaded.services).find(|service| service.lane() == lane);
+            let service =
+                loaded.iter().flat_map(|loaded| &loaded.services).find(|service| service.lane() == lane);
             Some(LaneStatus {
                 service: name.to_owned(),
                 lane: lane.0,
@@ -165,7 +166,8 @@ impl Reports for DaemonReports {
     fn store(&self) -> Option<StoreReport> {
         let loaded = self.loaded.borrow().clone()?;
         let survey = loaded.store.as_ref()?.survey(self.clock.unix_ms());
-        let survey = survey.inspect_err(|error| tracing::warn!("failed to look at the store: {error:#}")).ok()?;
+        let survey =
+            survey.inspect_err(|error| tracing::warn!("failed to look at the store: {error:#}")).ok()?;
         Some(views::report(self.store_status(), &survey))
     }
 
@@ -174,7 +176,9 @@ impl Reports for DaemonReports {
         let store = loaded.as_ref().and_then(|loaded| loaded.store.as_ref());
         let found = store.map(|store| store.find(name));
         found
-            .and_then(|found| found.inspect_err(|error| tracing::warn!("failed to search the store: {error:#}")).ok())
+            .and_then(|found| {
+                found.inspect_err(|error| tracing::warn!("failed to search the store: {error:#}")).ok()
+            })
             .unwrap_or(Found { schema_version: SCHEMA_VERSION, ..Found::default() })
     }
 

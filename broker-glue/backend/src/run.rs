@@ -21,8 +21,8 @@ use tokio::task::JoinHandle;
 use crate::actions::{Doing, Paused};
 use crate::connection::Endpoint;
 use crate::control::Control;
-use crate::lanes::Lanes;
 use crate::history::Days;
+use crate::lanes::Lanes;
 use crate::launch::{Launch, LaunchError};
 use crate::lifecycle::{DRAIN_LIMIT, Lifecycle};
 use crate::lock::{self, Holder};
@@ -274,10 +274,7 @@ impl Life {
             days: Arc::clone(&self.days),
             paused: Arc::clone(&self.paused),
             settings: self.settings.list(&self.folders.settings_file()),
-            surroundings: Surroundings {
-                store: self.folders.store(),
-                log: self.folders.state.join(LOG),
-            },
+            surroundings: Surroundings { store: self.folders.store(), log: self.folders.state.join(LOG) },
         }
     }
 

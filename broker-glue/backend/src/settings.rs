@@ -160,9 +160,9 @@ fn take_file(settings: &mut Settings, text: &str, warnings: &mut Vec<String>) {
             warnings.push(format!("line {line}: the key {name:?} is unknown and ignored"));
             continue;
         };
-        if let Err(reason) = 
+        if let Err(reason) =
             written(value.get_ref()).and_then(|written| Row::set(at, settings, &written, Origin::File))
-         {
+        {
             warnings.push(format!("line {line}: {name} is ignored: {reason}"));
         }
     }

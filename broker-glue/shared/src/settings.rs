@@ -110,7 +110,11 @@ mod tests {
         for (at, setting) in SETTINGS.iter().enumerate() {
             assert!(SETTINGS[..at].iter().all(|other| other.name != setting.name), "{}", setting.name);
             assert!(!setting.purpose.is_empty() && !setting.purpose.ends_with('.'), "{}", setting.name);
-            assert!(setting.unit == Unit::Level || setting.default.parse::<u64>().is_ok(), "{}", setting.name);
+            assert!(
+                setting.unit == Unit::Level || setting.default.parse::<u64>().is_ok(),
+                "{}",
+                setting.name
+            );
         }
     }
 }

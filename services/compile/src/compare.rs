@@ -27,7 +27,8 @@ pub(crate) fn compare(then: &Parts, now: &Parts) -> Compared {
     let mut added = with.clone();
     for option in &now.options {
         let option = paths::text(option);
-        let is_new = added.iter().position(|other| *other == option).map(|at| added.swap_remove(at)).is_some();
+        let is_new =
+            added.iter().position(|other| *other == option).map(|at| added.swap_remove(at)).is_some();
         let before = if is_new { String::new() } else { "set".to_owned() };
         inputs.push(input("option", &option, before, "set".to_owned()));
     }
@@ -42,7 +43,13 @@ pub(crate) fn compare(then: &Parts, now: &Parts) -> Compared {
     for name in names {
         let is_set = |parts: &Parts| if parts.call.env.get(&name).is_some() { "set" } else { "" }.to_owned();
         let differs = changed.contains(&name);
-        inputs.push(Input { kind: "variable".to_owned(), then: is_set(then), now: is_set(now), name, differs });
+        inputs.push(Input {
+            kind: "variable".to_owned(),
+            then: is_set(then),
+            now: is_set(now),
+            name,
+            differs,
+        });
     }
     for (before, after) in then.outputs.iter().zip(&now.outputs) {
         inputs.push(input("output", &paths::text(after), paths::text(before), paths::text(after)));

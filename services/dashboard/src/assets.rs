@@ -59,7 +59,10 @@ mod tests {
             }
         }
         let html = ASSETS[0].2;
-        assert_eq!(html.matches("<script").count(), html.matches("<script type=\"module\" src=\"/assets/page.js\"").count());
+        assert_eq!(
+            html.matches("<script").count(),
+            html.matches("<script type=\"module\" src=\"/assets/page.js\"").count()
+        );
         assert!(!html.contains("style="));
     }
 }

@@ -35,9 +35,7 @@ struct Snapshot {
 }
 
 /// `/api/v1/events`
-pub(crate) async fn events(
-    State(shown): State<Shown>,
-) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+pub(crate) async fn events(State(shown): State<Shown>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let watcher = Watcher { reports: shown.reports, ticks, sent: None };

@@ -78,7 +78,12 @@ fn text(status: &Status, stats: &Stats, lanes: &LaneList) -> String {
 
 fn per_lane(out: &mut String, lanes: &[LaneStatus]) {
     for (name, kind, help, value) in [
-        ("larder_in_flight", "gauge", "Requests that are being answered.", (|lane| lane.in_flight.into()) as fn(&LaneStatus) -> u64),
+        (
+            "larder_in_flight",
+            "gauge",
+            "Requests that are being answered.",
+            (|lane| lane.in_flight.into()) as fn(&LaneStatus) -> u64,
+        ),
         ("larder_leases", "gauge", "Promises to publish that are open.", |lane| lane.leases),
         ("larder_answered_total", "counter", "Requests that were answered.", |lane| lane.requests),
     ] {
@@ -134,8 +139,12 @@ mod tests {
 
     #[test]
     fn every_reason_is_a_sample_and_every_metric_has_its_type() {
-        let reason =
-            ReasonCount { id: "direct_hit".into(), outcome: "hit".into(), count: 3, ..ReasonCount::default() };
+        let reason = ReasonCount {
+            id: "direct_hit".into(),
+            outcome: "hit".into(),
+            count: 3,
+            ..ReasonCount::default()
+        };
         let service = ServiceStats {
             service: "compile".into(),
             reasons: vec![reason],

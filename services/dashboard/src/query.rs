@@ -10,9 +10,9 @@ pub(crate) fn values<'q, const N: usize>(
 ) -> Result<[Option<&'q str>; N], String> {
     let mut values = [None; N];
     for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-        let known = pair.split_once('=').and_then(|(name, value)| {
-            Some((names.iter().position(|known| *known == name)?, value))
-        });
+        let known = pair
+            .split_once('=')
+            .and_then(|(name, value)| Some((names.iter().position(|known| *known == name)?, value)));
         match known {
             Some((at, value)) if values[at].is_none() => values[at] = Some(value),
             _ if N == 0 => return Err("failed to read the query: there are no parameters".to_owned()),

@@ -48,12 +48,16 @@ mod tests {
 
     #[test]
     fn calls_that_ran_at_once_get_rows_of_their_own() {
-        let record = |at_unix_ms, tool_us| Record { at_unix_ms, tool_us, outcome: "miss".into(), ..Record::default() };
+        let record =
+            |at_unix_ms, tool_us| Record { at_unix_ms, tool_us, outcome: "miss".into(), ..Record::default() };
         let records = vec![record(10, 10_000), record(12, 10_000), record(30, 5_000)];
         let trace = of(&BuildActions { records, ..BuildActions::default() });
         let events = trace["traceEvents"].as_array().expect("events");
         let rows: Vec<_> = events[1..].iter().map(|event| event["tid"].as_u64()).collect();
         assert_eq!(rows, [Some(1), Some(2), Some(1)]);
-        assert_eq!((&events[1]["ts"], &events[2]["ts"], &events[3]["dur"]), (&0.into(), &2000.into(), &5000.into()));
+        assert_eq!(
+            (&events[1]["ts"], &events[2]["ts"], &events[3]["dur"]),
+            (&0.into(), &2000.into(), &5000.into())
+        );
     }
 }

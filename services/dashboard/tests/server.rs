@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use larder_dashboard::Rules;
 use larder_proto::v1::{
-    BuildActions, Builds, Cleared, Comparison, Found, Health, LaneList, Misses, Overview, ReasonCount, Record,
-    ServiceStats, SettingList, Stats, Status, StoreReport, StoreStatus,
+    BuildActions, Builds, Cleared, Comparison, Found, Health, LaneList, Misses, Overview, ReasonCount,
+    Record, ServiceStats, SettingList, Stats, Status, StoreReport, StoreStatus,
 };
 use larder_service::{Actions, Reports};
 use tokio::net::TcpListener;
@@ -246,7 +246,8 @@ fn nothing_but_the_loopback_is_served() {
         // Bound and not listened on: serving it must fail before the first connection.
         let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await.unwrap();
         let reports = Arc::new(Counted(Mutex::new(0)));
-        larder_dashboard::serve(listener, reports.clone(), reports, Rules::default(), std::future::pending()).await
+        larder_dashboard::serve(listener, reports.clone(), reports, Rules::default(), std::future::pending())
+            .await
     });
     assert!(served.unwrap_err().to_string().contains("loopback"));
 }

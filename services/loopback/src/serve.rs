@@ -170,7 +170,8 @@ where
 
 /// A header of text that is always one.
 fn value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
+    HeaderValue::from_str(text)
+        .unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
 }
 
 /// The origin of a page on the loopback, such as `http://127.0.0.1:4000`; `None` for any other address.
@@ -197,7 +198,13 @@ mod tests {
     #[test]
     fn only_a_page_on_the_loopback_can_be_a_framer() {
         assert_eq!(origin("http://127.0.0.1:4000/"), Some("http://127.0.0.1:4000".to_owned()));
-        for other in ["http://192.0.2.1:4000/", "https://127.0.0.1:1/", "http://a.example:1/", "*", "http://127.0.0.1:1/ *"] {
+        for other in [
+            "http://192.0.2.1:4000/",
+            "https://127.0.0.1:1/",
+            "http://a.example:1/",
+            "*",
+            "http://127.0.0.1:1/ *",
+        ] {
             assert_eq!(origin(other), None, "{other}");
         }
     }

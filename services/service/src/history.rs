@@ -118,9 +118,7 @@ fn row(day: u32, sums: [u64; FIELDS]) -> Day {
 }
 
 fn totals(stats: &Stats) -> [u64; FIELDS] {
-    let sum = |field: fn(&ServiceStats) -> u64| {
-        stats.services.iter().map(field).fold(0, u64::saturating_add)
-    };
+    let sum = |field: fn(&ServiceStats) -> u64| stats.services.iter().map(field).fold(0, u64::saturating_add);
     let ran = |service: &ServiceStats| {
         service.reasons.iter().filter(|reason| reason.outcome != "hit").map(|reason| reason.tool_us).sum()
     };

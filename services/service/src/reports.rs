@@ -1,8 +1,8 @@
 //! Where the control lane and the page get what they show, and what a person may ask for on the page.
 
 use larder_proto::v1::{
-    BuildActions, Builds, Cleared, Comparison, Found, Health, LaneList, Misses, Overview, SettingList, Stats, Status,
-    StoreReport,
+    BuildActions, Builds, Cleared, Comparison, Found, Health, LaneList, Misses, Overview, SettingList, Stats,
+    Status, StoreReport,
 };
 
 /// The daemon's reports. The page, its JSON, the metrics and the command line all read from here.

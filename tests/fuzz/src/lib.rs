@@ -7,6 +7,7 @@ pub mod answers;
 pub mod archive;
 pub mod args;
 pub mod code;
+pub mod days;
 pub mod depfile;
 pub mod directives;
 pub mod environment;

@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use larder_fuzz::{
-    Check, answers, archive, args, code, depfile, directives, environment, frames, gorequest, link, manifest,
-    program, records, request, response, rust, study,
+    Check, answers, archive, args, code, days, depfile, directives, environment, frames, gorequest, link,
+    manifest, program, records, request, response, rust, study,
 };
 
-const TARGETS: [(&str, Check); 17] = [
+const TARGETS: [(&str, Check); 18] = [
     ("answers", answers::check),
     ("archive", archive::check),
     ("args", args::check),
     ("code", code::check),
+    ("days", days::check),
     ("depfile", depfile::check),
     ("directives", directives::check),
     ("environment", environment::check),

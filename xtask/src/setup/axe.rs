@@ -31,7 +31,9 @@ pub(super) fn install(progress: &Progress) -> anyhow::Result<()> {
     let mut curl = Command::new("curl");
     curl.args(["--silent", "--show-error", "--fail", "--location", "--output"]).arg(&archive).arg(ARCHIVE);
     run::output(&mut curl).with_context(|| {
-        format!("failed to fetch {title}\nhint: curl and {ARCHIVE} are needed; type `cargo xtask setup` again")
+        format!(
+            "failed to fetch {title}\nhint: curl and {ARCHIVE} are needed; type `cargo xtask setup` again"
+        )
     })?;
     let sum = run::output(Command::new("sha256sum").arg(&archive))?;
     if !sum.stdout.starts_with(SHA256.as_bytes()) {

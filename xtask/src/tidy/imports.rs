@@ -35,7 +35,10 @@ const TABLE: [(&str, &[&str]); 16] = [
     ("larder-client", &["larder-glue", "larder-proto", "larder-servicedef"]),
     ("larder-tests", &["larder-glue", "larder-proto", "larder-client", "larder-service"]),
     ("larder-host", &["larder-glue", "larder-loopback", "larder-proto", "larder-tests"]),
-    ("larder-fuzz", &["larder-client", "larder-compile", "larder-glue", "larder-proto", "larder-store"]),
+    (
+        "larder-fuzz",
+        &["larder-client", "larder-compile", "larder-glue", "larder-proto", "larder-service", "larder-store"],
+    ),
     ("xtask", &[]),
 ];
 

@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use larder_glue::wire::Wire;
 use larder_proto::lane;
-use larder_proto::v1::{BuildActions, Builds, Comparison, Found, Health, LaneList, Misses, Overview, SettingList, StoreReport, CompileReply, Figure, Stats, Status, compile_reply};
+use larder_proto::v1::{
+    BuildActions, Builds, Comparison, CompileReply, Figure, Found, Health, LaneList, Misses, Overview,
+    SettingList, Stats, Status, StoreReport, compile_reply,
+};
 use larder_service::{Board, BoxFuture, Reports, Service, SystemClock};
 use prost::Message as _;
 use running_process::broker::protocol::Endpoint as BrokerEndpoint;

@@ -35,7 +35,8 @@ pub(crate) fn builds(stats: &Stats, sessions: &[SessionReport]) -> Builds {
 /// One of them, with its calls.
 pub(crate) fn actions(id: &str, stats: Stats, sessions: &[SessionReport]) -> Option<BuildActions> {
     let session = sessions.iter().find(|session| session.session == id);
-    let mut records: Vec<Record> = stats.records.into_iter().filter(|record| self::id(record) == id).collect();
+    let mut records: Vec<Record> =
+        stats.records.into_iter().filter(|record| self::id(record) == id).collect();
     if records.is_empty() && session.is_none() {
         return None;
     }
@@ -43,7 +44,9 @@ pub(crate) fn actions(id: &str, stats: Stats, sessions: &[SessionReport]) -> Opt
     let build = build(id.to_owned(), &records.iter().collect::<Vec<_>>(), session);
     let mut slowest: Vec<Record> = match session {
         Some(session) => session.slowest.clone(),
-        None => records.iter().filter(|record| record.outcome != "hit" && record.tool_us > 0).cloned().collect(),
+        None => {
+            records.iter().filter(|record| record.outcome != "hit" && record.tool_us > 0).cloned().collect()
+        }
     };
     slowest.sort_by_key(|record| std::cmp::Reverse(record.tool_us));
     slowest.truncate(SLOWEST);
@@ -56,7 +59,8 @@ fn id(record: &Record) -> String {
 
 /// `records` are all of this build, earliest first.
 fn build(id: String, records: &[&Record], session: Option<&SessionReport>) -> Build {
-    let start = |record: &Record| record.at_unix_ms.saturating_sub((record.overhead_us + record.tool_us) / 1000);
+    let start =
+        |record: &Record| record.at_unix_ms.saturating_sub((record.overhead_us + record.tool_us) / 1000);
     let first = records.iter().map(|record| start(record)).min().unwrap_or_default();
     let latest = records.iter().map(|record| record.at_unix_ms).max().unwrap_or_default();
     let started = session.map_or(first, |session| session.started_unix_ms);

@@ -23,7 +23,8 @@ pub(crate) struct Surroundings {
 }
 
 pub(crate) fn health(status: Status, around: &Surroundings) -> Health {
-    let mut checks = vec![daemon(&status), store(&status), space(&around.store), broker(&status), page(&status)];
+    let mut checks =
+        vec![daemon(&status), store(&status), space(&around.store), broker(&status), page(&status)];
     checks.extend(status.warnings.iter().map(|warning| check("warning", "warning", "problem", warning, "")));
     Health {
         schema_version: SCHEMA_VERSION,
@@ -47,7 +48,13 @@ fn check(group: &str, name: &str, state: &str, found: &str, hint: &str) -> Healt
 
 fn daemon(status: &Status) -> HealthCheck {
     let state = if status.state == READY { "ok" } else { "note" };
-    check("larder", "daemon", state, &format!("{}, pid {}, version {}", status.state, status.pid, status.version), "")
+    check(
+        "larder",
+        "daemon",
+        state,
+        &format!("{}, pid {}, version {}", status.state, status.pid, status.version),
+        "",
+    )
 }
 
 fn store(status: &Status) -> HealthCheck {

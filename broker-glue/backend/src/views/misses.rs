@@ -40,7 +40,10 @@ pub(crate) fn comparison(record: Record, compared: Option<Compared>) -> Comparis
     let is_listed = inputs.iter().any(|input| input.differs && input.name == record.detail);
     if record.reason == Reason::InputChanged.id() && !record.detail.is_empty() && !is_listed {
         let (then, now) = ("other content".to_owned(), "changed".to_owned());
-        inputs.insert(0, Input { kind: "file".to_owned(), name: record.detail.clone(), then, now, differs: true });
+        inputs.insert(
+            0,
+            Input { kind: "file".to_owned(), name: record.detail.clone(), then, now, differs: true },
+        );
     }
     let reason = Reason::ALL.iter().find(|reason| reason.id() == record.reason);
     Comparison {

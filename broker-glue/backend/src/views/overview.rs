@@ -12,7 +12,14 @@ pub(crate) fn overview(stats: &Stats, days: Vec<Day>, today: Day, paused: bool) 
     let mut costliest = causes(stats);
     costliest.retain(|cause| cause.tool_us > 0);
     costliest.truncate(COSTLIEST);
-    Overview { schema_version: SCHEMA_VERSION, verdict: verdict(&today, paused), today: Some(today), days, costliest, paused }
+    Overview {
+        schema_version: SCHEMA_VERSION,
+        verdict: verdict(&today, paused),
+        today: Some(today),
+        days,
+        costliest,
+        paused,
+    }
 }
 
 fn verdict(today: &Day, paused: bool) -> String {
@@ -68,12 +75,24 @@ mod tests {
 
     #[test]
     fn the_verdict_counts_and_rounds_down() {
-        let day = |hits, misses, avoided_us, overhead_us| Day { hits, misses, avoided_us, overhead_us, ..Day::default() };
+        let day = |hits, misses, avoided_us, overhead_us| Day {
+            hits,
+            misses,
+            avoided_us,
+            overhead_us,
+            ..Day::default()
+        };
         let minute = 60_000_000;
         for (day, expected) in [
             (Day::default(), "Nothing has been built through larder today"),
-            (day(1132, 72, 20 * minute, 2 * minute), "94 % of 1,204 build steps came from the cache; 18 minutes saved today"),
-            (day(0, 1, 0, 2_000_000), "0 % of 1 build step came from the cache; 2 seconds spent on filling it today"),
+            (
+                day(1132, 72, 20 * minute, 2 * minute),
+                "94 % of 1,204 build steps came from the cache; 18 minutes saved today",
+            ),
+            (
+                day(0, 1, 0, 2_000_000),
+                "0 % of 1 build step came from the cache; 2 seconds spent on filling it today",
+            ),
             (day(999, 1, 5_000, 0), "99 % of 1,000 build steps came from the cache; 5 ms saved today"),
             (Day { uncacheable: 2, ..Day::default() }, "None of today's 2 build steps could be cached"),
         ] {

@@ -192,8 +192,19 @@ mod tests {
     #[test]
     fn commands_are_told_from_tools() {
         for word in [
-            "start", "stop", "restart", "clear", "session", "status", "stats", "explain", "doctor", "go",
-            "rust", "build", "dashboard",
+            "start",
+            "stop",
+            "restart",
+            "clear",
+            "session",
+            "status",
+            "stats",
+            "explain",
+            "doctor",
+            "go",
+            "rust",
+            "build",
+            "dashboard",
         ] {
             assert!(is_command(OsStr::new(word)), "{word}");
         }

@@ -1,7 +1,7 @@
 // Pictures of figures. Each has a text that says the same.
 
 import { s, h } from "./dom.js";
-import { count, date, micros } from "./units.js";
+import { count, date, micros, plural } from "./units.js";
 
 export const OUTCOMES = [
   ["hit", "hits"],
@@ -27,7 +27,7 @@ export function outcomeBar(counts, height = 10) {
 
 export const legend = (counts) =>
   h("ul", { class: "legend" }, OUTCOMES.filter(([, field]) => counts[field]).map(([outcome, field]) =>
-    h("li", { class: outcome }, `${count(counts[field])} ${field}`)));
+    h("li", { class: outcome }, plural(counts[field], outcome === "bypass" ? "bypass" : field.replace(/s$/, ""), field))));
 
 export function meter(part, label) {
   const width = Math.min(Math.max(part, 0), 1) * 1000;
@@ -54,7 +54,7 @@ export function days(all, today) {
     const title = `${date(row.day)}: ${count(row.hits)} hits, ${count(rest(row))} others, ${micros(row.avoided_us - row.overhead_us)} saved`;
     const x = index * step + 2;
     return s("g", {}, s("title", {}, title),
-      s("rect", { class: "bypass", x, y: height - hit - ran, width: step - 4, height: ran }),
+      s("rect", { class: "miss", x, y: height - hit - ran, width: step - 4, height: ran }),
       s("rect", { class: "hit", x, y: height - hit, width: step - 4, height: hit }));
   });
   const total = rows.reduce((sum, row) => sum + row.hits, 0);

@@ -2,7 +2,8 @@
 
 import { clock } from "./units.js";
 
-const SILENCE_MS = 8000;
+// A daemon that has gone is noticed at once; this is for one that hangs. Without news one is told each five seconds.
+const SILENCE_MS = 20000;
 const AGAIN_MS = 2000;
 
 export const state = { snapshot: null, staleSince: 0 };

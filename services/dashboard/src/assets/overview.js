@@ -43,7 +43,7 @@ export function render() {
         : empty("No tool has run yet.", tryBuild()),
         overview.costliest.length > 0 && h("p", { class: "note" }, h("a", { href: "#/misses" }, "All causes and calls"))),
       card("Last 30 days", days(overview.days, overview.today.day),
-        h("ul", { class: "legend" }, h("li", { class: "hit" }, "hits"), h("li", { class: "bypass" }, "tools that ran")))),
+        h("ul", { class: "legend" }, h("li", { class: "hit" }, "hits"), h("li", { class: "miss" }, "tools that ran")))),
     controls(overview.paused),
   ];
 }

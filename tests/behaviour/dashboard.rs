@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use larder_tests::{Browser, Sandbox, fetched, http_get, http_request, kill, same_as_alone, wait_until};
+use larder_tests::{
+    Browser, Sandbox, fetched, http_get, http_request, kill, prometheus_python, same_as_alone, wait_until,
+};
 
 const PAGES: [(&str, &str); 8] = [
     ("overview", "Hit rate by time"),
@@ -51,6 +53,9 @@ fn keep(browser: &Browser, name: &str) {
 #[test]
 fn every_page_shows_its_figures_in_a_browser_light_dark_and_narrow() {
     let (sandbox, page) = built();
+    for _ in 0..40 {
+        assert!(sandbox.larder(["gcc", "-c", "seen.c"]).status().expect("it runs").success());
+    }
     let browser = Browser::start(&sandbox);
     for (scheme, width, height) in [("light", 1200, 1000), ("dark", 1200, 1000), ("light", 320, 1400)] {
         browser.prefer(scheme);
@@ -74,8 +79,7 @@ fn a_miss_is_shown_in_a_browser_beside_the_earlier_call_with_the_difference_mark
     let stats = sandbox.larder(["stats", "--json", "--records", "20"]).output().expect("it runs");
     let stats: serde_json::Value = serde_json::from_slice(&stats.stdout).expect("JSON");
     let records = stats["records"].as_array().expect("records");
-    let with_options =
-        records.iter().filter(|record| record["source"] == "seen.c").nth(0).expect("the latest");
+    let with_options = records.iter().find(|record| record["source"] == "seen.c").expect("the latest");
     let id = with_options["id"].as_u64().expect("a number");
     let browser = Browser::start(&sandbox);
     browser.resize(1200, 1000);
@@ -212,6 +216,26 @@ fn statistics_by_day_survive_the_daemon() {
     assert_eq!(today(&page)["hits"], 1);
     same_as_alone(&sandbox, &["gcc", "-c", "seen.c"]);
     assert_eq!(today(&page)["hits"], 2);
+}
+
+#[test]
+fn prometheuss_own_reader_takes_the_metrics() {
+    let (sandbox, page) = built();
+    sandbox.write("metrics", http_get(&format!("{page}metrics")).body);
+    let script = "
+import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+for family in text_string_to_metric_families(open('metrics').read()):
+    for sample in family.samples:
+        if sample.name == 'larder_requests_total':
+            print(sample.labels['outcome'], sample.labels['reason'], int(sample.value))
+";
+    let output = sandbox.command(prometheus_python()).args(["-c", script]).output().expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let read = String::from_utf8_lossy(&output.stdout);
+    for line in ["hit direct_hit 1", "miss first_seen 3", "uncacheable tool_failed 1"] {
+        assert!(read.lines().any(|found| found == line), "{line} is not in\n{read}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod axe;
 mod cargo_tool;
 mod debian;
 mod go;
+mod prometheus;
 
 use crate::say::Progress;
 use crate::{projects, run, workspace};
@@ -60,6 +61,7 @@ pub(crate) fn run() -> anyhow::Result<Missing> {
     projects::fetch_for_tests()?;
     go::install(&progress)?;
     axe::install(&progress)?;
+    prometheus::install(&progress)?;
     RUNNING_PROCESS.install(&progress)?;
     DENY.install(&progress)?;
     // What the builds left is large, and of no use once every tool is there.

@@ -133,7 +133,7 @@ fn middle(class: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use larder_service::ManualClock;
+    use larder_service::{Clock as _, ManualClock};
 
     use super::*;
 

@@ -17,6 +17,7 @@ use tokio::sync::{Notify, watch};
 use super::*;
 use crate::control::Control;
 use crate::services::Loaded;
+use crate::traffic::AllTraffic;
 
 struct NoReports;
 

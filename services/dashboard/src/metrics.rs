@@ -1,4 +1,4 @@
-//! The reports as OpenMetrics text, version 1.0.0 (<https://prometheus.io/docs/specs/om/open_metrics_spec/>), which
+//! The reports as OpenMetrics text, version 1.0.0 (the specification of that name), which
 //! Prometheus reads too.
 
 use std::fmt::Write as _;

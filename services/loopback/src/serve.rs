@@ -199,7 +199,7 @@ mod tests {
     fn only_a_page_on_the_loopback_can_be_a_framer() {
         assert_eq!(origin("http://127.0.0.1:4000/"), Some("http://127.0.0.1:4000".to_owned()));
         for other in [
-            "http://192.0.2.1:4000/",
+            "http://10.0.0.1:4000/",
             "https://127.0.0.1:1/",
             "http://a.example:1/",
             "*",

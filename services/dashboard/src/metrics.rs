@@ -1,5 +1,5 @@
-//! The reports as OpenMetrics text, version 1.0.0 (the specification of that name), which
-//! Prometheus reads too.
+//! The reports as OpenMetrics text, version 1.0.0 (its specification is Prometheus's), which
+//! Prometheus reads.
 
 use std::fmt::Write as _;
 

@@ -41,13 +41,13 @@ pub(crate) async fn serve(page: Page) {
     let _ = page.port.set(port);
     // Without it the next daemon takes another port, and nothing else.
     let _ = private::write_atomically(&page.last_port, port.to_string().as_bytes());
-    let rules = token().and_then(|token| {
+    let rules = token().map(|token| {
         let broker = page.broker.clone();
-        Ok(Rules {
+        Rules {
             token: Some(token),
             framed_by: Some(Arc::new(move || reports::broker_page(&broker))),
             frames: false,
-        })
+        }
     });
     let rules = match rules {
         Ok(rules) => rules,

@@ -1,7 +1,7 @@
 //! Compiles the message definitions without an installed protoc.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files = ["control", "report", "compile", "gocache", "fingerprint", "artifact", "session"]
+    let files = ["control", "report", "compile", "gocache", "fingerprint", "artifact", "session", "page"]
         .map(|file| format!("larder/v1/{file}.proto"));
     for file in &files {
         println!("cargo:rerun-if-changed={file}");
@@ -21,6 +21,27 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "SessionReport",
         "RustArtifacts",
         "RustArtifact",
+        "Overview",
+        "Day",
+        "Cause",
+        "Misses",
+        "Comparison",
+        "Input",
+        "Builds",
+        "Build",
+        "BuildActions",
+        "LaneList",
+        "LaneStatus",
+        "StoreReport",
+        "Age",
+        "StoredBlob",
+        "Found",
+        "FoundAction",
+        "FoundOutput",
+        "Health",
+        "HealthCheck",
+        "SettingList",
+        "SettingValue",
     ] {
         config
             .type_attribute(format!("larder.v1.{report}"), "#[derive(serde::Serialize, serde::Deserialize)]");

@@ -266,6 +266,7 @@ fn stats() -> Stats {
         outcome: "hit".into(),
         sentence: "unchanged".into(),
         count: 1,
+        ..ReasonCount::default()
     };
     let figure = Figure { id: "leases".into(), title: "leases".into(), value: 2, unit: "count".into() };
     let service = ServiceStats {

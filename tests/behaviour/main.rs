@@ -12,6 +12,7 @@ mod commands;
 mod compile_c;
 mod control;
 mod crashes;
+mod dashboard;
 mod doctor;
 mod documentation;
 mod explain;

@@ -71,7 +71,7 @@ fn the_page_is_seen_in_a_browser_with_this_daemons_figures() {
     same_as_alone(&sandbox, &["gcc", "-c", "seen_in_browser.c"]);
     same_as_alone(&sandbox, &["gcc", "-c", "seen_in_browser.c"]);
     let browser = Browser::start(&sandbox);
-    browser.open(&page);
+    browser.open(&format!("{page}#/activity"));
     wait_until("the latest request and its reason to be on the page", || {
         let content = browser.content();
         (content.contains("seen_in_browser.c") && content.contains("every recorded input is unchanged"))

@@ -3,6 +3,8 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStdout, Stdio};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use crate::{Sandbox, http_request};
@@ -74,6 +76,65 @@ impl Browser {
     pub fn content(&self) -> String {
         let content = self.ask("GET", &format!("/session/{}/source", self.session), None);
         content.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// What a function's body returns in the page.
+    ///
+    /// # Panics
+    /// When it throws.
+    pub fn script(&self, body: &str) -> Value {
+        self.command("execute/sync", &json!({ "script": body, "args": [] }))
+    }
+
+    /// The text that a person sees.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.script("return document.body ? document.body.innerText : ''")
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// Presses keys, as a person without a mouse does; special ones have code points of WebDriver's, such as Tab's
+    /// `\u{e004}`.
+    pub fn press(&self, keys: &str) {
+        let keys = keys.chars().flat_map(|key| {
+            let key = key.to_string();
+            [json!({ "type": "keyDown", "value": key }), json!({ "type": "keyUp", "value": key })]
+        });
+        let keys: Vec<Value> = keys.collect();
+        let actions = json!({ "actions": [{ "type": "key", "id": "keyboard", "actions": keys }] });
+        self.command("actions", &actions);
+    }
+
+    /// Size of the page as the browser lays it out, CSS pixels; narrower than any window can be.
+    pub fn resize(&self, width: u32, height: u32) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
+    }
+
+    /// Has pages be light or dark.
+    pub fn prefer(&self, scheme: &str) {
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.devtools("Emulation.setEmulatedMedia", &features);
+    }
+
+    /// A picture of the window, as PNG.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn picture(&self) -> Vec<u8> {
+        let picture = self.ask("GET", &format!("/session/{}/screenshot", self.session), None);
+        BASE64_STANDARD.decode(picture.as_str().expect("base64")).expect("base64")
+    }
+
+    fn devtools(&self, command: &str, parameters: &Value) {
+        self.command("goog/cdp/execute", &json!({ "cmd": command, "params": parameters }));
+    }
+
+    fn command(&self, name: &str, body: &Value) -> Value {
+        self.ask("POST", &format!("/session/{}/{name}", self.session), Some(body))
     }
 
     /// One command, and its value.

@@ -22,5 +22,5 @@ pub use go::{GoAdapter, action, go_program};
 pub use http::{HttpReply, http_get, http_request};
 pub use processes::{alive, kill, kill_all, processes_of, signal};
 pub use project::Project;
-pub use sandbox::{Counts, Sandbox, fetched, program, rust_tool, stock_tool};
+pub use sandbox::{Counts, Sandbox, fetched, program, prometheus_python, rust_tool, stock_tool};
 pub use wait::wait_until;

@@ -344,6 +344,17 @@ pub fn fetched(name: &str) -> PathBuf {
     path
 }
 
+/// The Python that has Prometheus's own reader of metrics, which `cargo xtask setup` installs.
+///
+/// # Panics
+/// When it is not there.
+#[must_use]
+pub fn prometheus_python() -> PathBuf {
+    let path = tools().with_file_name("prometheus-client").join("bin/python");
+    assert!(path.is_file(), "{} is missing: run `cargo xtask setup`", path.display());
+    path
+}
+
 /// Path of a tool of the Rust toolchain that runs these tests: the tool itself, no proxy of it.
 ///
 /// # Panics

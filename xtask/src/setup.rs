@@ -1,8 +1,10 @@
 //! `cargo xtask setup`: what the tests need and a Rust toolchain does not bring.
 
+mod axe;
 mod cargo_tool;
 mod debian;
 mod go;
+mod prometheus;
 
 use crate::say::Progress;
 use crate::{projects, run, workspace};
@@ -58,6 +60,8 @@ pub(crate) fn run() -> anyhow::Result<Missing> {
     progress.line("projects that the tests build: fetching");
     projects::fetch_for_tests()?;
     go::install(&progress)?;
+    axe::install(&progress)?;
+    prometheus::install(&progress)?;
     RUNNING_PROCESS.install(&progress)?;
     DENY.install(&progress)?;
     // What the builds left is large, and of no use once every tool is there.

@@ -89,7 +89,10 @@ pub(crate) fn reply(reply: control_reply::Reply) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use larder_proto::v1::{Ping, Stats, StatsRequest, Status, StatusRequest};
+    use larder_proto::v1::{
+        BuildActions, Builds, Comparison, Found, Health, LaneList, Misses, Overview, Ping, SettingList,
+        Stats, StatsRequest, Status, StatusRequest, StoreReport,
+    };
     use larder_service::SystemClock;
     use proptest::prelude::*;
 
@@ -101,6 +104,36 @@ mod tests {
         }
         fn stats(&self, records: usize) -> Stats {
             Stats { since_unix_ms: records as u64, ..Stats::default() }
+        }
+        fn overview(&self) -> Overview {
+            Overview::default()
+        }
+        fn misses(&self, _: usize) -> Misses {
+            Misses::default()
+        }
+        fn comparison(&self, _: u64) -> Option<Comparison> {
+            None
+        }
+        fn builds(&self) -> Builds {
+            Builds::default()
+        }
+        fn build(&self, _: &str) -> Option<BuildActions> {
+            None
+        }
+        fn lanes(&self) -> LaneList {
+            LaneList::default()
+        }
+        fn store(&self) -> Option<StoreReport> {
+            None
+        }
+        fn find(&self, _: &str) -> Found {
+            Found::default()
+        }
+        fn health(&self) -> Health {
+            Health::default()
+        }
+        fn settings(&self) -> SettingList {
+            SettingList::default()
         }
     }
 

@@ -9,6 +9,7 @@ use larder_proto::lane::{self, Lane};
 use larder_service::{Board, Clock, Connection, ConnectionId, Reason};
 use tokio::sync::watch;
 
+use crate::actions::Paused;
 use crate::clear;
 use crate::control::Control;
 use crate::journal::Journals;
@@ -16,6 +17,7 @@ use crate::lifecycle::Lifecycle;
 use crate::services::Loaded;
 use crate::sessions::Desk;
 use crate::stand_in;
+use crate::traffic::AllTraffic;
 
 /// How long a request waits for the services to be loaded. A client that is told to go on alone has lost no more.
 const READINESS_WAIT: Duration = Duration::from_millis(250);
@@ -28,6 +30,8 @@ pub(crate) struct Lanes {
     pub(crate) board: Arc<Board>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) journals: Arc<Journals>,
+    pub(crate) traffic: Arc<AllTraffic>,
+    pub(crate) paused: Arc<Paused>,
 }
 
 impl Lanes {
@@ -48,6 +52,10 @@ impl Lanes {
         if lane == lane::SESSION {
             let desk = Desk { board: &self.board, clock: &*self.clock, journals: &self.journals };
             return desk.answer(request, descriptors).await;
+        }
+        let _in_flight = self.traffic.of(lane).map(|traffic| traffic.begin(&*self.clock));
+        if self.paused.is() {
+            return self.stand_aside(lane, request, Reason::Paused);
         }
         if self.lifecycle.is_draining() {
             return self.stand_aside(lane, request, Reason::Draining);

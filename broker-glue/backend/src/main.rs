@@ -4,9 +4,11 @@
 //! published about the daemon, and the one place where services are put together. Must never: decide anything about
 //! an action; that is the services' business.
 
+mod actions;
 mod clear;
 mod connection;
 mod control;
+mod history;
 mod http_ready;
 mod identity;
 mod journal;
@@ -28,7 +30,9 @@ mod settings;
 mod size;
 mod stand_in;
 mod takeover;
+mod traffic;
 mod upkeep;
+mod views;
 mod warnings;
 
 use std::process::ExitCode;

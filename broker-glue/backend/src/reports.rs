@@ -5,15 +5,29 @@ use std::sync::{Arc, OnceLock};
 
 use larder_glue::names;
 use larder_proto::LARDER_VERSION;
-use larder_proto::v1::{Stats, Status, StoreStatus};
+use larder_proto::v1::{
+    BuildActions, Builds, Comparison, Found, Health, LaneList, LaneStatus, Misses, Overview, SettingList,
+    Stats, Status, StoreReport, StoreStatus,
+};
 use larder_service::{Board, Clock, Reports};
 use running_process::broker::broker_http_discovery::read_http_port;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 use tokio::sync::watch;
 
+use crate::actions::Paused;
+use crate::history::Days;
 use crate::lifecycle::Lifecycle;
 use crate::services::Loaded;
+use crate::stand_in;
+use crate::traffic::AllTraffic;
+use crate::views::{self, Surroundings};
 use crate::warnings::Warnings;
+
+/// Version of the JSON form of the reports.
+pub(crate) const SCHEMA_VERSION: u32 = 1;
+
+/// How many records are looked at where all are meant.
+const ALL_RECORDS: usize = 1000;
 
 /// State before the services are loaded.
 pub(crate) const STARTING: &str = "starting";
@@ -37,6 +51,11 @@ pub(crate) struct DaemonReports {
     pub(crate) size_limit: u64,
     pub(crate) started_unix_ms: u64,
     pub(crate) started_ns: u64,
+    pub(crate) traffic: Arc<AllTraffic>,
+    pub(crate) days: Arc<Days>,
+    pub(crate) paused: Arc<Paused>,
+    pub(crate) settings: SettingList,
+    pub(crate) surroundings: Surroundings,
 }
 
 impl DaemonReports {
@@ -50,7 +69,7 @@ impl DaemonReports {
         }
     }
 
-    fn store(&self) -> StoreStatus {
+    fn store_status(&self) -> StoreStatus {
         let mut status = self
             .loaded
             .borrow()
@@ -76,7 +95,7 @@ impl Reports for DaemonReports {
             uptime_ms: uptime_ns / 1_000_000,
             memory_bytes: resident_bytes(),
             state: self.state().to_owned(),
-            store: Some(self.store()),
+            store: Some(self.store_status()),
             connections: u32::try_from(self.lifecycle.connections()).unwrap_or(u32::MAX),
             warnings: self.warnings.all(),
             broker: self.broker.clone(),
@@ -94,6 +113,81 @@ impl Reports for DaemonReports {
             }
         }
         stats
+    }
+
+    fn overview(&self) -> Overview {
+        let stats = self.board.stats(0);
+        let (days, today) = self.days.read(&stats, self.clock.unix_ms());
+        views::overview(&stats, days, today, self.paused.is())
+    }
+
+    fn misses(&self, records: usize) -> Misses {
+        views::misses(self.board.stats(ALL_RECORDS), records)
+    }
+
+    fn comparison(&self, record: u64) -> Option<Comparison> {
+        let found = self.board.stats(ALL_RECORDS).records.into_iter().find(|known| known.id == record)?;
+        Some(views::comparison(found, self.board.comparisons().of(record)))
+    }
+
+    fn builds(&self) -> Builds {
+        views::builds(&self.board.stats(ALL_RECORDS), &self.board.sessions().all())
+    }
+
+    fn build(&self, id: &str) -> Option<BuildActions> {
+        views::actions(id, self.board.stats(ALL_RECORDS), &self.board.sessions().all())
+    }
+
+    fn lanes(&self) -> LaneList {
+        let stats = self.stats(0);
+        let loaded = self.loaded.borrow().clone();
+        let lanes = self.traffic.each().filter_map(|(lane, traffic)| {
+            let name = stand_in::name_of(lane)?;
+            let row = stats.services.iter().find(|row| row.service == name);
+            let service =
+                loaded.iter().flat_map(|loaded| &loaded.services).find(|service| service.lane() == lane);
+            Some(LaneStatus {
+                service: name.to_owned(),
+                lane: lane.0,
+                in_flight: traffic.in_flight(),
+                requests: traffic.requests(),
+                requests_last_minute: traffic.last_minute(self.clock.monotonic_ns()),
+                p50_us: traffic.percentile(50),
+                p95_us: traffic.percentile(95),
+                p99_us: traffic.percentile(99),
+                errors: row.map_or(0, |row| row.errors),
+                leases: service.map_or(0, |service| service.leases()),
+                figures: row.map(|row| row.figures.clone()).unwrap_or_default(),
+            })
+        });
+        LaneList { schema_version: SCHEMA_VERSION, lanes: lanes.collect() }
+    }
+
+    fn store(&self) -> Option<StoreReport> {
+        let loaded = self.loaded.borrow().clone()?;
+        let survey = loaded.store.as_ref()?.survey(self.clock.unix_ms());
+        let survey =
+            survey.inspect_err(|error| tracing::warn!("failed to look at the store: {error:#}")).ok()?;
+        Some(views::report(self.store_status(), &survey))
+    }
+
+    fn find(&self, name: &str) -> Found {
+        let loaded = self.loaded.borrow().clone();
+        let store = loaded.as_ref().and_then(|loaded| loaded.store.as_ref());
+        let found = store.map(|store| store.find(name));
+        found
+            .and_then(|found| {
+                found.inspect_err(|error| tracing::warn!("failed to search the store: {error:#}")).ok()
+            })
+            .unwrap_or(Found { schema_version: SCHEMA_VERSION, ..Found::default() })
+    }
+
+    fn health(&self) -> Health {
+        views::health(self.status(), &self.surroundings)
+    }
+
+    fn settings(&self) -> SettingList {
+        self.settings.clone()
     }
 }
 

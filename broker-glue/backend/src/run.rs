@@ -18,8 +18,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::actions::{Doing, Paused};
 use crate::connection::Endpoint;
 use crate::control::Control;
+use crate::history::Days;
 use crate::journal::Journals;
 use crate::lanes::Lanes;
 use crate::launch::{Launch, LaunchError};
@@ -30,9 +32,14 @@ use crate::reports::DaemonReports;
 use crate::services::{self, Loaded};
 use crate::settings::{self, Settings};
 use crate::takeover::{self, AlreadyRunning, Claim};
+use crate::traffic::AllTraffic;
 use crate::upkeep::Upkeep;
+use crate::views::Surroundings;
 use crate::warnings::Warnings;
 use crate::{identity, listener, page, reexec, registration, serve, stand_in};
+
+/// The daemon's log, in the state folder.
+const LOG: &str = "larderd.log";
 
 /// Threads that serve connections. What computes or reads files for long runs on others.
 const WORKERS: usize = 2;
@@ -76,7 +83,7 @@ fn start(launch: &Launch) -> anyhow::Result<()> {
     let listener = listener::acquire(Path::new(&launch.endpoint.path))?;
     let folders = Folders::from_env()?;
     let warnings = Arc::new(Warnings::default());
-    let logging = logging::start(&folders.state, "larderd.log");
+    let logging = logging::start(&folders.state, LOG);
     tracing::info!(
         pid = std::process::id(),
         version = larder_proto::LARDER_VERSION,
@@ -147,6 +154,9 @@ struct Life {
     warnings: Arc<Warnings>,
     loaded: watch::Sender<Option<Arc<Loaded>>>,
     page: Arc<OnceLock<u16>>,
+    traffic: Arc<AllTraffic>,
+    paused: Arc<Paused>,
+    days: Arc<Days>,
 }
 
 impl Life {
@@ -158,7 +168,14 @@ impl Life {
         warnings: Arc<Warnings>,
     ) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (days, complaint) = Days::open(&folders);
+        if let Some(complaint) = complaint {
+            warnings.add("days", complaint);
+        }
         Self {
+            traffic: Arc::new(AllTraffic::new()),
+            paused: Arc::default(),
+            days: Arc::new(days),
             folders,
             settings,
             daemon,
@@ -192,6 +209,12 @@ impl Life {
             Arc::new(Manifests::new(self.folders.cache.clone(), self.instance.clone(), self.daemon.clone())?);
         let page = tokio::spawn(page::serve(page::Page {
             reports,
+            actions: Arc::new(Doing {
+                lifecycle: Arc::clone(&self.lifecycle),
+                loaded: self.loaded.subscribe(),
+                paused: Arc::clone(&self.paused),
+            }),
+            last_port: self.folders.runtime.join("page-port"),
             lifecycle: Arc::clone(&self.lifecycle),
             warnings: Arc::clone(&self.warnings),
             broker: self.broker.clone(),
@@ -206,6 +229,7 @@ impl Life {
                 idle: self.settings.idle,
                 board: Arc::clone(&self.board),
                 clock: Arc::clone(&self.clock),
+                days: Arc::clone(&self.days),
             }
             .keep(),
         );
@@ -251,6 +275,11 @@ impl Life {
             size_limit: self.settings.size_limit,
             started_unix_ms: self.clock.unix_ms(),
             started_ns: self.clock.monotonic_ns(),
+            traffic: Arc::clone(&self.traffic),
+            days: Arc::clone(&self.days),
+            paused: Arc::clone(&self.paused),
+            settings: self.settings.list(&self.folders.settings_file()),
+            surroundings: Surroundings { store: self.folders.store(), log: self.folders.state.join(LOG) },
         }
     }
 
@@ -262,6 +291,8 @@ impl Life {
             board: Arc::clone(&self.board),
             clock: Arc::clone(&self.clock),
             journals: Arc::clone(&self.journals),
+            traffic: Arc::clone(&self.traffic),
+            paused: Arc::clone(&self.paused),
         };
         let none: fn(&[u8]) -> LegacyClassification = |_| LegacyClassification::NotLegacy;
         let mux = BackendEndpointMux::new(self.daemon.clone(), &lane::SERVED.map(|lane| lane.0), none);
@@ -334,11 +365,15 @@ impl Life {
         }
         self.journals.written().await;
         let loaded = self.loaded.send_replace(None);
+        let (days, board, clock) = (Arc::clone(&self.days), Arc::clone(&self.board), Arc::clone(&self.clock));
         let _ = tokio::task::spawn_blocking(move || {
             if let Some(store) = loaded.as_ref().and_then(|loaded| loaded.store.as_ref())
                 && let Err(error) = store.flush()
             {
                 tracing::warn!("failed to write what was in memory: {error:#}");
+            }
+            if let Err(error) = days.write(&board.stats(0), clock.unix_ms()) {
+                tracing::warn!("failed to write the statistics by day: {error:#}");
             }
             if let Err(error) = manifests.withdraw() {
                 tracing::warn!("failed to withdraw the manifests: {error:#}");

@@ -11,13 +11,14 @@ use larder_fingerprint::{Checks, Fingerprints};
 use larder_glue::folders::Folders;
 use larder_glue::private;
 use larder_gocache::GoCache;
-use larder_proto::v1::{Cleared, StoreStatus};
+use larder_proto::v1::{Cleared, Found, StoreStatus};
 use larder_service::{Context, Reason, Service};
-use larder_store::{Store, StoreConfig};
+use larder_store::{Store, StoreConfig, Survey};
 
 use crate::settings::Settings;
 use crate::stand_in::{PLACES, Place, StandIn};
 use crate::upkeep::Keeper;
+use crate::views;
 use crate::warnings::Warnings;
 
 /// The services, and the store that they share.
@@ -119,6 +120,14 @@ impl Keeper for Kept {
             bytes: removed.bytes,
             blobs_in_use: removed.blobs_pinned,
         })
+    }
+
+    fn survey(&self, now: u64) -> anyhow::Result<Survey> {
+        Ok(self.store.survey(now)?)
+    }
+
+    fn find(&self, name: &str) -> anyhow::Result<Found> {
+        Ok(views::found(&self.store.find_blobs(name), &self.store.find_actions(name)?))
     }
 }
 

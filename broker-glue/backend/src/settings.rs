@@ -5,15 +5,15 @@
 use std::path::Path;
 use std::time::Duration;
 
-use larder_glue::private;
+use larder_glue::settings::{IDLE_SECONDS, MEMORY_LIMIT, Origin, SIZE_LIMIT, Setting};
+use larder_glue::{logging, private};
+use larder_proto::v1::{SettingList, SettingValue};
 use toml::de::{DeTable, DeValue};
 
+use crate::reports::SCHEMA_VERSION;
 use crate::size;
 
 const FILE_LIMIT: u64 = 64 * 1024;
-const DEFAULT_SIZE_LIMIT: u64 = 10 << 30;
-const DEFAULT_MEMORY_LIMIT: u64 = 64 << 20;
-const DEFAULT_IDLE_SECONDS: u64 = 3 * 60 * 60;
 
 /// What a person can set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,15 +25,44 @@ pub(crate) struct Settings {
     /// `idle_seconds`, `LARDER_IDLE_SECONDS`: the daemon exits after this time without a request. `None`, written as
     /// 0, is never.
     pub(crate) idle: Option<Duration>,
+    /// Where each value comes from, in the order of the rows.
+    origins: [Origin; ROWS.len()],
 }
 
 impl Default for Settings {
     fn default() -> Self {
+        let default = |setting: &Setting| setting.default.parse().unwrap_or(0);
         Self {
-            size_limit: DEFAULT_SIZE_LIMIT,
-            memory_limit: DEFAULT_MEMORY_LIMIT,
-            idle: Some(Duration::from_secs(DEFAULT_IDLE_SECONDS)),
+            size_limit: default(&SIZE_LIMIT),
+            memory_limit: default(&MEMORY_LIMIT),
+            idle: Some(Duration::from_secs(default(&IDLE_SECONDS))),
+            origins: Default::default(),
         }
+    }
+}
+
+impl Settings {
+    /// Each setting as it is in force, for people. Of a variable's value nothing is told but what it was taken for.
+    pub(crate) fn list(&self, file: &Path) -> SettingList {
+        let rows = ROWS.iter().zip(self.origins);
+        let mut settings: Vec<_> =
+            rows.map(|(row, origin)| value(&row.setting, (row.show)(self).to_string(), origin)).collect();
+        let (level, asked) = logging::level();
+        let origin = if asked { Origin::Environment } else { Origin::Default };
+        settings.push(value(&larder_glue::settings::LOG_LEVEL, level, origin));
+        SettingList { schema_version: SCHEMA_VERSION, file: file.to_string_lossy().into_owned(), settings }
+    }
+}
+
+fn value(setting: &Setting, value: String, origin: Origin) -> SettingValue {
+    SettingValue {
+        name: setting.name.to_owned(),
+        variable: setting.variable.unwrap_or_default().to_owned(),
+        unit: setting.unit.id().to_owned(),
+        purpose: setting.purpose.to_owned(),
+        value,
+        default_value: setting.default.to_owned(),
+        origin: origin.id().to_owned(),
     }
 }
 
@@ -43,30 +72,38 @@ enum Written<'a> {
     Number(u64),
 }
 
-/// One row a setting: its key in the file, its variable if it has one, and how it is taken.
+/// One row a setting: how it is taken, and what it shows.
 struct Row {
-    key: &'static str,
-    variable: Option<&'static str>,
+    setting: Setting,
     take: fn(&mut Settings, &Written<'_>) -> Result<(), String>,
+    show: fn(&Settings) -> u64,
 }
 
 const ROWS: [Row; 3] = [
     Row {
-        key: "size_limit",
-        variable: Some("LARDER_SIZE_LIMIT"),
+        setting: SIZE_LIMIT,
         take: |settings, written| bytes(written).map(|bytes| settings.size_limit = bytes),
+        show: |settings| settings.size_limit,
     },
     Row {
-        key: "memory_limit",
-        variable: None,
+        setting: MEMORY_LIMIT,
         take: |settings, written| bytes(written).map(|bytes| settings.memory_limit = bytes),
+        show: |settings| settings.memory_limit,
     },
     Row {
-        key: "idle_seconds",
-        variable: Some("LARDER_IDLE_SECONDS"),
+        setting: IDLE_SECONDS,
         take: |settings, written| seconds(written).map(|idle| settings.idle = idle),
+        show: |settings| settings.idle.map_or(0, |idle| idle.as_secs()),
     },
 ];
+
+impl Row {
+    fn set(at: usize, settings: &mut Settings, written: &Written<'_>, origin: Origin) -> Result<(), String> {
+        (ROWS[at].take)(settings, written)?;
+        settings.origins[at] = origin;
+        Ok(())
+    }
+}
 
 fn bytes(written: &Written<'_>) -> Result<u64, String> {
     match written {
@@ -99,11 +136,11 @@ pub(crate) fn load(file: &Path, variable: impl Fn(&str) -> Option<String>) -> (S
     for warning in &mut warnings {
         *warning = format!("the settings file {}: {warning}", file.display());
     }
-    for row in &ROWS {
-        let Some((name, value)) = row.variable.and_then(|name| Some((name, variable(name)?))) else {
+    for (at, row) in ROWS.iter().enumerate() {
+        let Some((name, value)) = row.setting.variable.and_then(|name| Some((name, variable(name)?))) else {
             continue;
         };
-        if let Err(reason) = (row.take)(&mut settings, &Written::Text(&value)) {
+        if let Err(reason) = Row::set(at, &mut settings, &Written::Text(&value), Origin::Environment) {
             warnings.push(format!("the variable {name} is ignored: {reason}"));
         }
     }
@@ -119,11 +156,13 @@ fn take_file(settings: &mut Settings, text: &str, warnings: &mut Vec<String>) {
     for (key, value) in table.get_ref() {
         let line = line(text, key.span().start);
         let name = key.get_ref().as_ref();
-        let Some(row) = ROWS.iter().find(|row| row.key == name) else {
+        let Some(at) = ROWS.iter().position(|row| row.setting.name == name) else {
             warnings.push(format!("line {line}: the key {name:?} is unknown and ignored"));
             continue;
         };
-        if let Err(reason) = written(value.get_ref()).and_then(|written| (row.take)(settings, &written)) {
+        if let Err(reason) =
+            written(value.get_ref()).and_then(|written| Row::set(at, settings, &written, Origin::File))
+        {
             warnings.push(format!("line {line}: {name} is ignored: {reason}"));
         }
     }
@@ -168,7 +207,8 @@ mod tests {
         let text = "size_limit = \"2GiB\"\nmemory_limit = 1_000\nidle_seconds = 0\n";
         let (settings, warnings) = with(text, &[("LARDER_SIZE_LIMIT", "5M")]);
         assert_eq!(warnings, Vec::<String>::new());
-        assert_eq!(settings, Settings { size_limit: 5_000_000, memory_limit: 1000, idle: None });
+        let origins = [Origin::Environment, Origin::File, Origin::File];
+        assert_eq!(settings, Settings { size_limit: 5_000_000, memory_limit: 1000, idle: None, origins });
     }
 
     #[test]
@@ -177,7 +217,9 @@ mod tests {
             "# mine\nsize = 1\nsize_limit = true\nidle_seconds = 7\n",
             &[("LARDER_IDLE_SECONDS", "soon")],
         );
-        assert_eq!(settings, Settings { idle: Some(Duration::from_secs(7)), ..Settings::default() });
+        let origins = [Origin::Default, Origin::Default, Origin::File];
+        let idle = Some(Duration::from_secs(7));
+        assert_eq!(settings, Settings { idle, origins, ..Settings::default() });
         assert!(warnings.iter().any(|w| w.contains("line 2: the key \"size\"")), "{warnings:?}");
         assert!(warnings.iter().any(|w| w.contains("line 3: size_limit")), "{warnings:?}");
         assert!(warnings.iter().any(|w| w.contains("LARDER_IDLE_SECONDS")), "{warnings:?}");
@@ -188,7 +230,7 @@ mod tests {
     #[test]
     fn what_is_no_toml_is_a_warning_with_its_line() {
         let (settings, warnings) = with("idle_seconds = 7\nsize_limit = = 3\n", &[]);
-        assert_eq!(settings.size_limit, DEFAULT_SIZE_LIMIT);
+        assert_eq!(settings.size_limit, Settings::default().size_limit);
         assert!(warnings.iter().any(|warning| warning.contains("line 2")), "{warnings:?}");
     }
 

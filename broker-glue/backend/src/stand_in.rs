@@ -42,6 +42,11 @@ pub(crate) fn names() -> [&'static str; PLACES.len()] {
     std::array::from_fn(|at| PLACES[at].name)
 }
 
+/// The lanes of those services.
+pub(crate) fn lanes() -> [Lane; PLACES.len()] {
+    std::array::from_fn(|at| PLACES[at].lane)
+}
+
 /// The name under which requests on `lane` are counted; `None` for lanes that are not counted.
 pub(crate) fn name_of(lane: Lane) -> Option<&'static str> {
     place(lane).map(|place| place.name)

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_proto::v1::{Cleared, StoreStatus};
+use larder_proto::v1::{Cleared, Found, StoreStatus};
 use larder_service::{Board, Clock};
+use larder_store::Survey;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::history::Days;
 use crate::lifecycle::{DRAIN_LIMIT, Lifecycle};
 use crate::manifests::Manifests;
 use crate::services::Loaded;
@@ -36,6 +38,18 @@ pub(crate) trait Keeper: Send + Sync + 'static {
     /// # Errors
     /// As [`Self::flush`].
     fn clear(&self, dry_run: bool) -> anyhow::Result<Cleared>;
+
+    /// Everything it holds, by age and size, at `now`, Unix time in milliseconds.
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    fn survey(&self, now: u64) -> anyhow::Result<Survey>;
+
+    /// What has a name that starts with `name`, lowercase hexadecimal.
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    fn find(&self, name: &str) -> anyhow::Result<Found>;
 }
 
 const TICK: Duration = Duration::from_secs(1);
@@ -51,6 +65,7 @@ pub(crate) struct Upkeep {
     pub(crate) idle: Option<Duration>,
     pub(crate) board: Arc<Board>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) days: Arc<Days>,
 }
 
 impl Upkeep {
@@ -93,6 +108,7 @@ impl Upkeep {
         }
         if tick.is_multiple_of(TICKS_TO_HEARTBEAT) {
             self.warnings.note("manifests", self.manifests.publish());
+            self.warnings.note("days", self.days.write(&self.board.stats(0), self.clock.unix_ms()));
         }
     }
 }

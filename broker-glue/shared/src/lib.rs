@@ -15,4 +15,5 @@ pub mod names;
 pub mod private;
 pub mod process;
 pub mod programs;
+pub mod settings;
 pub mod wire;

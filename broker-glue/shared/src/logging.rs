@@ -17,6 +17,13 @@ const LEVEL_VAR: &str = "LARDER_LOG";
 /// Size at which a log is put aside, bytes.
 const LIMIT: u64 = 4 << 20;
 
+/// The level that is asked for, and whether anybody asks; what names no level counts as not asked.
+#[must_use]
+pub fn level() -> (String, bool) {
+    let asked = std::env::var(LEVEL_VAR).ok().and_then(|level| level.parse::<LevelFilter>().ok());
+    (asked.unwrap_or(LevelFilter::INFO).to_string(), asked.is_some())
+}
+
 /// Sends what is traced to the log `file_name` below `folder`, and panics too; those also leave a report.
 ///
 /// # Errors

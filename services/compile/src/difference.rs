@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use larder_service::{Digest, Key, Reason};
+use larder_service::{Compared, Digest, Key, Reason};
 
 use crate::args::Refusal;
 use crate::call::Call;
+use crate::compare::compare;
 use crate::environment;
 use crate::link::Linking;
 use crate::lookup::{Prepared, Work};
@@ -27,22 +28,22 @@ pub(crate) struct Earlier(Mutex<HashMap<PathBuf, Parts>>);
 
 /// What a base key is made of, as far as a person can tell it apart.
 #[derive(Clone)]
-struct Parts {
-    call: Arc<Call>,
+pub(crate) struct Parts {
+    pub(crate) call: Arc<Call>,
     /// The options that count.
-    options: Vec<Vec<u8>>,
-    shows_cwd: bool,
+    pub(crate) options: Vec<Vec<u8>>,
+    pub(crate) shows_cwd: bool,
     /// The command line itself, where it shows.
-    shown: Vec<Vec<u8>>,
+    pub(crate) shown: Vec<Vec<u8>>,
     /// The names of outputs, where they count.
-    outputs: Vec<Vec<u8>>,
-    tool: Key,
+    pub(crate) outputs: Vec<Vec<u8>>,
+    pub(crate) tool: Key,
     /// What the tool uses.
-    used: Key,
+    pub(crate) used: Key,
     /// The source's name and content; for a link there is none.
-    source: Option<(Vec<u8>, Digest)>,
+    pub(crate) source: Option<(Vec<u8>, Digest)>,
     /// The crates that a call names, by name and content.
-    crates: Arc<Vec<(Vec<u8>, Digest)>>,
+    pub(crate) crates: Arc<Vec<(Vec<u8>, Digest)>>,
 }
 
 impl Parts {
@@ -112,22 +113,36 @@ fn linked(linking: &Linking) -> PathBuf {
     paths::resolve(&linking.call.cwd, &linking.request.output)
 }
 
+/// Under which names a call is remembered, and with what. Members of an archive are no inputs of a base key.
+fn parts(work: &Work) -> Option<(Vec<PathBuf>, Parts)> {
+    match work {
+        Work::Compile(prepared) => {
+            Some((vec![object(prepared), source(prepared)], Parts::of_compile(prepared)))
+        }
+        Work::Link(linking) => Some((vec![linked(linking)], Parts::of_link(linking))),
+        Work::Rust(work) => Some((vec![made_of(work)], Parts::of_crate(work))),
+        Work::Archive(_) => None,
+    }
+}
+
 impl Earlier {
     /// Remembers `work` as the latest call for what it makes.
     pub(crate) fn remember(&self, work: &Work) {
-        let (names, parts) = match work {
-            Work::Compile(prepared) => {
-                (vec![source(prepared), object(prepared)], Parts::of_compile(prepared))
-            }
-            Work::Link(linking) => (vec![linked(linking)], Parts::of_link(linking)),
-            Work::Rust(work) => (vec![made_of(work)], Parts::of_crate(work)),
-            Work::Archive(_) => return,
-        };
+        let Some((names, parts)) = parts(work) else { return };
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MAX_OBJECTS {
             known.clear();
         }
         known.extend(names.into_iter().map(|name| (name, parts.clone())));
+    }
+
+    /// The inputs of `work` beside those of the call before for the same object, or else from the same source.
+    pub(crate) fn compare(&self, work: &Work) -> Compared {
+        let Some((names, now)) = parts(work) else { return Compared::default() };
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let then = names.iter().find_map(|name| known.get(name)).cloned();
+        drop(known);
+        then.map_or_else(Compared::default, |then| compare(&then, &now))
     }
 
     /// What differs between `prepared` and the call before for the same object, or else from the same source; empty
@@ -203,7 +218,7 @@ fn describe(then: &Parts, now: &Parts) -> String {
 }
 
 /// The options that only `then` has, and those that only `now` has.
-fn options(then: &[Vec<u8>], now: &[Vec<u8>]) -> (Vec<String>, Vec<String>) {
+pub(crate) fn options(then: &[Vec<u8>], now: &[Vec<u8>]) -> (Vec<String>, Vec<String>) {
     let only = |these: &[Vec<u8>], those: &[Vec<u8>]| {
         let mut left = those.to_vec();
         let mut only = Vec::new();
@@ -219,7 +234,7 @@ fn options(then: &[Vec<u8>], now: &[Vec<u8>]) -> (Vec<String>, Vec<String>) {
 }
 
 /// Names of the carried variables whose values differ, and which can be part of a key.
-fn variables(then: &Parts, now: &Parts) -> Vec<String> {
+pub(crate) fn variables(then: &Parts, now: &Parts) -> Vec<String> {
     let (shows_cwd, then, now) = (now.shows_cwd, &then.call, &now.call);
     let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
     let differs = |name: &str| then.env.get(name) != now.env.get(name);

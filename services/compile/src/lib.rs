@@ -15,6 +15,7 @@ mod archive;
 mod arguments;
 mod call;
 mod code;
+mod compare;
 mod difference;
 mod environment;
 mod files;

@@ -1,6 +1,6 @@
 //! What a finished call leaves on the board.
 
-use larder_service::{Clock, Key, NewRecord};
+use larder_service::{Clock, Compared, Key, NewRecord};
 
 use crate::archive::Request;
 use crate::args::{Invocation, Refusal};
@@ -21,6 +21,8 @@ pub(crate) struct Draft {
     /// Process id of the program that made the call: one build, as far as can be told.
     build: u32,
     session: String,
+    /// Its inputs beside those of the nearest earlier call.
+    pub(crate) compared: Compared,
     /// The daemon's own time so far, microseconds.
     pub(crate) overhead_us: u64,
     /// Parts of it, and what is none, as in a record; microseconds.

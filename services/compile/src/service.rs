@@ -125,6 +125,7 @@ impl Compile {
                     for (plan, _hold) in core.leases.lose(connection.id, Some(&base)) {
                         self.lost(plan);
                     }
+                    draft.compared = core.earlier.compare(&work);
                     core.earlier.remember(&work);
                     core.settle(&work).await;
                     match work {
@@ -366,6 +367,10 @@ impl Service for Compile {
         if let Err(error) = self.0.store.unpin_all(connection) {
             tracing::warn!(%error, "failed to let go of what a connection held");
         }
+    }
+
+    fn leases(&self) -> u64 {
+        self.0.leases.open() as u64
     }
 
     fn figures(&self) -> Vec<Figure> {

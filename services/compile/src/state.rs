@@ -146,8 +146,18 @@ impl Core {
     }
 
     /// Counts a finished request.
-    pub(crate) fn record(&self, reason: Reason, draft: Draft, detail: &str, tool_us: u64, bytes: u64) -> u64 {
+    pub(crate) fn record(
+        &self,
+        reason: Reason,
+        mut draft: Draft,
+        detail: &str,
+        tool_us: u64,
+        bytes: u64,
+    ) -> u64 {
+        let compared = std::mem::take(&mut draft.compared);
         let record = draft.finish(&*self.context.clock, detail, tool_us, bytes);
-        self.context.board.record(NAME, reason, record)
+        let id = self.context.board.record(NAME, reason, record);
+        self.context.board.comparisons().keep(id, compared);
+        id
     }
 }

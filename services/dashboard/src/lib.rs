@@ -1,20 +1,32 @@
-//! The daemon's status server: page, JSON, event stream, metrics.
+//! The daemon's status server: page, JSON, event stream, metrics, and the actions that a person asks for.
 //!
-//! Owns: what a browser or a scraper sees of the daemon. Must never: change anything, count anything itself, show a
-//! service other than by its report, or name another host.
+//! Owns: what a browser or a scraper sees of the daemon. Must never: count anything itself, change anything but by an
+//! action of [`Actions`], show a service other than by its report, or name another host.
 
+mod actions;
 mod api;
+mod assets;
 mod events;
 mod metrics;
-mod page;
+mod query;
+mod routes;
+mod trace;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::get;
 use hyper_util::service::TowerToHyperService;
-use larder_service::Reports;
+pub use larder_loopback::Rules;
+use larder_service::{Actions, Reports};
 use tokio::net::TcpListener;
+
+/// What the routes read from.
+#[derive(Clone)]
+struct Shown {
+    reports: Arc<dyn Reports>,
+    actions: Arc<dyn Actions>,
+    /// Empty where there are no actions.
+    token: Arc<str>,
+}
 
 /// Serves the page on `listener` until `shutdown` ends.
 ///
@@ -23,18 +35,11 @@ use tokio::net::TcpListener;
 pub async fn serve(
     listener: TcpListener,
     reports: Arc<dyn Reports>,
+    actions: Arc<dyn Actions>,
+    rules: Rules,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
-    let router = Router::new()
-        .route("/", get(page::html))
-        .route("/assets/page.css", get(page::css))
-        .route("/assets/page.js", get(page::script))
-        .route("/health", get(api::health))
-        .route("/api/v1/status", get(api::status))
-        .route("/api/v1/stats", get(api::stats))
-        .route("/api/v1/events", get(events::events))
-        .route("/metrics", get(metrics::metrics))
-        .fallback(api::not_found)
-        .with_state(reports);
-    larder_loopback::serve(listener, TowerToHyperService::new(router), shutdown).await
+    let token = rules.token.clone().unwrap_or_default().into();
+    let router = routes::router(Shown { reports, actions, token });
+    larder_loopback::serve(listener, TowerToHyperService::new(router), rules, shutdown).await
 }

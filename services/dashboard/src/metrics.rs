@@ -1,18 +1,19 @@
-//! The reports in Prometheus's text format, version 0.0.4, as its manual's chapter on exposition formats gives it.
+//! The reports as OpenMetrics text, version 1.0.0 (its specification is Prometheus's), which
+//! Prometheus reads.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use larder_proto::v1::{ServiceStats, Stats, Status};
-use larder_service::Reports;
+use larder_proto::v1::{LaneList, LaneStatus, ServiceStats, Stats, Status};
+
+use crate::Shown;
 
 /// `/metrics`
-pub(crate) async fn metrics(State(reports): State<Arc<dyn Reports>>) -> impl IntoResponse {
-    let text = text(&reports.status(), &reports.stats(0));
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+pub(crate) async fn metrics(State(shown): State<Shown>) -> impl IntoResponse {
+    let text = text(&shown.reports.status(), &shown.reports.stats(0), &shown.reports.lanes());
+    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text)
 }
 
 /// One metric as it is written, sample by sample.
@@ -20,7 +21,9 @@ struct Metric<'a>(&'a mut String, &'static str);
 
 impl<'a> Metric<'a> {
     fn begin(text: &'a mut String, name: &'static str, kind: &str, help: &str) -> Self {
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        // A counter's family goes by the name without the ending that its samples have.
+        let family = name.strip_suffix("_total").unwrap_or(name);
+        let _ = writeln!(text, "# TYPE {family} {kind}\n# HELP {family} {help}");
         Self(text, name)
     }
 
@@ -43,7 +46,7 @@ fn seconds(us: u64) -> String {
     format!("{}.{:06}", us / 1_000_000, us % 1_000_000)
 }
 
-fn text(status: &Status, stats: &Stats) -> String {
+fn text(status: &Status, stats: &Stats, lanes: &LaneList) -> String {
     let mut text = String::new();
     let out = &mut text;
     Metric::begin(out, "larder_info", "gauge", "The daemon's version.")
@@ -68,7 +71,34 @@ fn text(status: &Status, stats: &Stats) -> String {
         Metric::begin(out, name, kind, help).sample(&[], value);
     }
     per_service(out, &stats.services);
+    per_lane(out, &lanes.lanes);
+    text.push_str("# EOF\n");
     text
+}
+
+fn per_lane(out: &mut String, lanes: &[LaneStatus]) {
+    for (name, kind, help, value) in [
+        (
+            "larder_in_flight",
+            "gauge",
+            "Requests that are being answered.",
+            (|lane| lane.in_flight.into()) as fn(&LaneStatus) -> u64,
+        ),
+        ("larder_leases", "gauge", "Promises to publish that are open.", |lane| lane.leases),
+        ("larder_answered_total", "counter", "Requests that were answered.", |lane| lane.requests),
+    ] {
+        let mut metric = Metric::begin(out, name, kind, help);
+        for lane in lanes {
+            metric.sample(&[("service", &lane.service)], value(lane));
+        }
+    }
+    let help = "Time within which that part of all requests was answered.";
+    let mut latency = Metric::begin(out, "larder_answer_seconds", "gauge", help);
+    for lane in lanes {
+        for (part, us) in [("0.5", lane.p50_us), ("0.95", lane.p95_us), ("0.99", lane.p99_us)] {
+            latency.sample(&[("service", &lane.service), ("part", part)], seconds(us));
+        }
+    }
 }
 
 fn per_service(out: &mut String, services: &[ServiceStats]) {
@@ -109,8 +139,12 @@ mod tests {
 
     #[test]
     fn every_reason_is_a_sample_and_every_metric_has_its_type() {
-        let reason =
-            ReasonCount { id: "direct_hit".into(), outcome: "hit".into(), sentence: "s".into(), count: 3 };
+        let reason = ReasonCount {
+            id: "direct_hit".into(),
+            outcome: "hit".into(),
+            count: 3,
+            ..ReasonCount::default()
+        };
         let service = ServiceStats {
             service: "compile".into(),
             reasons: vec![reason],
@@ -118,7 +152,8 @@ mod tests {
             ..ServiceStats::default()
         };
         let stats = Stats { services: vec![service], ..Stats::default() };
-        let text = text(&Status { version: "1".into(), ..Status::default() }, &stats);
+        let lanes = LaneList::default();
+        let text = text(&Status { version: "1".into(), ..Status::default() }, &stats, &lanes);
         for line in [
             "larder_requests_total{service=\"compile\",outcome=\"hit\",reason=\"direct_hit\"} 3",
             "larder_avoided_seconds_total{service=\"compile\"} 1.500000",
@@ -129,8 +164,10 @@ mod tests {
         }
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let name = line.split(['{', ' ']).next().unwrap();
-            assert!(text.contains(&format!("# TYPE {name} ")), "{name}");
+            let family = name.strip_suffix("_total").unwrap_or(name);
+            assert!(text.contains(&format!("# TYPE {family} ")), "{name}");
         }
+        assert!(text.ends_with("\n# EOF\n"));
     }
 
     #[test]

@@ -6,15 +6,71 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use larder_proto::v1::{ReasonCount, Record, ServiceStats, Stats, Status, StoreStatus};
-use larder_service::Reports;
+use larder_dashboard::Rules;
+use larder_proto::v1::{
+    BuildActions, Builds, Cleared, Comparison, Found, Health, LaneList, Misses, Overview, ReasonCount,
+    Record, ServiceStats, SettingList, Stats, Status, StoreReport, StoreStatus,
+};
+use larder_service::{Actions, Reports};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 
 struct Counted(Mutex<u64>);
 
+impl Actions for Counted {
+    fn pause(&self, paused: bool) {
+        *self.0.lock().unwrap() = if paused { 1000 } else { 2000 };
+    }
+
+    fn clear(&self, dry_run: bool) -> Result<Cleared, String> {
+        Ok(Cleared { blobs: if dry_run { 5 } else { 6 }, ..Cleared::default() })
+    }
+
+    fn stop(&self) {}
+}
+
 impl Reports for Counted {
+    fn overview(&self) -> Overview {
+        Overview { verdict: "fine".into(), ..Overview::default() }
+    }
+
+    fn misses(&self, records: usize) -> Misses {
+        Misses { records: vec![Record::default(); records], ..Misses::default() }
+    }
+
+    fn comparison(&self, record: u64) -> Option<Comparison> {
+        (record == 1).then(Comparison::default)
+    }
+
+    fn builds(&self) -> Builds {
+        Builds::default()
+    }
+
+    fn build(&self, id: &str) -> Option<BuildActions> {
+        (id == "pid-1").then(BuildActions::default)
+    }
+
+    fn lanes(&self) -> LaneList {
+        LaneList::default()
+    }
+
+    fn store(&self) -> Option<StoreReport> {
+        None
+    }
+
+    fn find(&self, _name: &str) -> Found {
+        Found::default()
+    }
+
+    fn health(&self) -> Health {
+        Health::default()
+    }
+
+    fn settings(&self) -> SettingList {
+        SettingList::default()
+    }
+
     fn status(&self) -> Status {
         Status { pid: 7, version: "1.2.3".into(), store: Some(StoreStatus::default()), ..Status::default() }
     }
@@ -51,8 +107,9 @@ impl Server {
         let reports = Arc::new(Counted(Mutex::new(1)));
         let stop = Arc::new(Notify::new());
         let (shown, stopping) = (reports.clone(), stop.clone());
+        let rules = Rules { token: Some("secret".into()), ..Rules::default() };
         let ended = async move { stopping.notified().await };
-        let served = runtime.spawn(larder_dashboard::serve(listener, shown, ended));
+        let served = runtime.spawn(larder_dashboard::serve(listener, shown.clone(), shown, rules, ended));
         Self { runtime, reports, port, stop, served }
     }
 
@@ -85,7 +142,20 @@ fn every_page_is_answered_with_its_type_and_the_headers_that_keep_others_out() {
         ("/health", "application/json"),
         ("/api/v1/status", "application/json"),
         ("/api/v1/stats", "application/json"),
-        ("/metrics", "text/plain; version=0.0.4"),
+        ("/api/v1/openapi.json", "application/json"),
+        ("/api/v1/overview", "application/json"),
+        ("/api/v1/misses", "application/json"),
+        ("/api/v1/records/1", "application/json"),
+        ("/api/v1/builds", "application/json"),
+        ("/api/v1/builds/pid-1", "application/json"),
+        ("/api/v1/builds/pid-1/trace", "application/json"),
+        ("/api/v1/services", "application/json"),
+        ("/api/v1/store/abcdef", "application/json"),
+        ("/api/v1/health", "application/json"),
+        ("/api/v1/settings", "application/json"),
+        ("/api/v1/token", "application/json"),
+        ("/api/v1/actions", "application/json"),
+        ("/metrics", "application/openmetrics-text; version=1.0.0"),
     ] {
         let (head, body) = server.get(path);
         assert!(head.starts_with("http/1.1 200"), "{path}: {head}");
@@ -133,6 +203,26 @@ fn what_is_not_for_this_page_is_refused_by_name() {
 }
 
 #[test]
+fn an_action_is_carried_out_with_the_token_only() {
+    let server = Server::start();
+    let act = |action: &str, headers: &str| {
+        server.ask(&format!(
+            "POST /api/v1/actions/{action} HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 0\r\n{headers}\r\n"
+        ))
+    };
+    let own = "Origin: http://127.0.0.1:PORT\r\nX-Larder-Token: secret\r\n";
+    let (head, body) = act("clear?preview=true", own);
+    assert!(head.starts_with("http/1.1 200") && body.contains("\"blobs\":5"), "{head} {body}");
+    assert!(act("clear?preview=tru", own).0.starts_with("http/1.1 400"));
+    assert!(act("explode", own).0.starts_with("http/1.1 404"));
+    assert!(act("pause", "Origin: http://127.0.0.1:PORT\r\n").0.starts_with("http/1.1 403"));
+    assert_eq!(*server.reports.0.lock().unwrap(), 1, "it was not paused");
+    assert!(act("pause", own).0.starts_with("http/1.1 200"));
+    assert_eq!(*server.reports.0.lock().unwrap(), 1000);
+    assert!(server.get("/api/v1/actions/pause").0.starts_with("http/1.1 405"));
+}
+
+#[test]
 fn events_come_when_something_is_counted_and_end_with_the_server() {
     let server = Server::start();
     let stream = server.send("GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\n\r\n");
@@ -156,7 +246,8 @@ fn nothing_but_the_loopback_is_served() {
         // Bound and not listened on: serving it must fail before the first connection.
         let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).await.unwrap();
         let reports = Arc::new(Counted(Mutex::new(0)));
-        larder_dashboard::serve(listener, reports, std::future::pending()).await
+        larder_dashboard::serve(listener, reports.clone(), reports, Rules::default(), std::future::pending())
+            .await
     });
     assert!(served.unwrap_err().to_string().contains("loopback"));
 }

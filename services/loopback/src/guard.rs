@@ -1,6 +1,6 @@
 //! Which requests are answered.
 
-use hyper::header::{HOST, HeaderMap, ORIGIN};
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, ORIGIN, TRANSFER_ENCODING};
 use hyper::{Method, StatusCode, Uri};
 
 /// A request that gets no page.
@@ -12,6 +12,12 @@ pub(super) struct Refused {
     pub(super) reason: &'static str,
 }
 
+/// Header that carries the token of an action. A form on another site cannot set it.
+const TOKEN: &str = "x-larder-token";
+
+/// Where actions are.
+const ACTIONS: &str = "/api/v1/actions/";
+
 /// Names under which a browser on this machine reaches the page.
 const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
 
@@ -20,7 +26,13 @@ const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
 ///
 /// # Errors
 /// With the answer, when the request is not for this page, comes from another one, or wants to change something.
-pub(super) fn check(method: &Method, headers: &HeaderMap, uri: &Uri, port: u16) -> Result<(), Refused> {
+pub(super) fn check(
+    method: &Method,
+    headers: &HeaderMap,
+    uri: &Uri,
+    port: u16,
+    token: Option<&str>,
+) -> Result<(), Refused> {
     let refused = |status, reason| Err(Refused { status, reason });
     let mut hosts = headers.get_all(HOST).iter();
     let host = hosts.next().and_then(|host| host.to_str().ok());
@@ -41,10 +53,30 @@ pub(super) fn check(method: &Method, headers: &HeaderMap, uri: &Uri, port: u16) 
     if site.is_some_and(|site| site != b"same-origin" && site != b"none") && !opens {
         return refused(StatusCode::FORBIDDEN, "another page may not ask this one");
     }
-    if method != Method::GET && method != Method::HEAD {
+    if method == Method::GET || method == Method::HEAD {
+        return Ok(());
+    }
+    let Some(token) = token.filter(|_| method == Method::POST && uri.path().starts_with(ACTIONS)) else {
         return refused(StatusCode::METHOD_NOT_ALLOWED, "this page can only be read");
+    };
+    if !headers.contains_key(ORIGIN) || site.is_some_and(|site| site != b"same-origin") {
+        return refused(StatusCode::FORBIDDEN, "an action must be asked for on the page itself");
+    }
+    let mut given = headers.get_all(TOKEN).iter();
+    let is_known = given.next().is_some_and(|given| is_same(given.as_bytes(), token.as_bytes()));
+    if !is_known || given.next().is_some() {
+        return refused(StatusCode::FORBIDDEN, "an action must carry the page's token");
+    }
+    let has_body = headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+    if has_body || headers.contains_key(TRANSFER_ENCODING) {
+        return refused(StatusCode::PAYLOAD_TOO_LARGE, "an action has no body");
     }
     Ok(())
+}
+
+/// Compares in a time that does not tell where the first difference is.
+fn is_same(given: &[u8], token: &[u8]) -> bool {
+    given.len() == token.len() && given.iter().zip(token).fold(0, |all, (a, b)| all | (a ^ b)) == 0
 }
 
 fn is_own(host: &str, port: u16) -> bool {
@@ -64,7 +96,7 @@ mod tests {
             let name: hyper::header::HeaderName = name.parse().expect("a name");
             map.append(name, value.parse().expect("a value"));
         }
-        check(method, &map, &Uri::from_static("/"), 4000).map_err(|refused| refused.status.as_u16())
+        check(method, &map, &Uri::from_static("/"), 4000, None).map_err(|refused| refused.status.as_u16())
     }
 
     #[test]
@@ -102,6 +134,34 @@ mod tests {
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
             assert_eq!(status(&method, &[("host", "127.0.0.1:4000")]), Err(405), "{method}");
         }
+    }
+
+    #[test]
+    fn an_action_needs_the_token_the_pages_own_origin_and_no_body() {
+        let act = |path: &'static str, headers: &[(&str, &str)]| {
+            let mut map = HeaderMap::new();
+            for (name, value) in [("host", "127.0.0.1:4000")].iter().chain(headers) {
+                let name: hyper::header::HeaderName = name.parse().expect("a name");
+                map.append(name, value.parse().expect("a value"));
+            }
+            let checked = check(&Method::POST, &map, &Uri::from_static(path), 4000, Some("secret"));
+            checked.map_err(|refused| refused.status.as_u16())
+        };
+        let (origin, token) = (("origin", "http://127.0.0.1:4000"), ("x-larder-token", "secret"));
+        let clear = "/api/v1/actions/clear";
+        assert_eq!(act(clear, &[origin, token]), Ok(()));
+        assert_eq!(act(clear, &[origin, token, ("content-length", "0")]), Ok(()));
+        assert_eq!(act(clear, &[origin]), Err(403));
+        assert_eq!(act(clear, &[token]), Err(403));
+        for wrong in ["", "secre", "secret2", "Secret"] {
+            assert_eq!(act(clear, &[origin, ("x-larder-token", wrong)]), Err(403), "{wrong}");
+        }
+        assert_eq!(act(clear, &[origin, token, token]), Err(403));
+        assert_eq!(act(clear, &[("origin", "http://127.0.0.1:4001"), token]), Err(403));
+        assert_eq!(act(clear, &[origin, token, ("sec-fetch-site", "same-site")]), Err(403));
+        assert_eq!(act(clear, &[origin, token, ("content-length", "1")]), Err(413));
+        assert_eq!(act(clear, &[origin, token, ("transfer-encoding", "chunked")]), Err(413));
+        assert_eq!(act("/api/v1/stats", &[origin, token]), Err(405));
     }
 
     proptest! {

@@ -8,4 +8,4 @@ mod guard;
 mod peer;
 mod serve;
 
-pub use serve::serve;
+pub use serve::{FramedBy, Rules, serve};

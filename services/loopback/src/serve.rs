@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use http_body_util::{Either, Full};
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, X_FRAME_OPTIONS,
+};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper::{Request, Response, StatusCode};
@@ -35,31 +37,44 @@ const HEAD_LIMIT: usize = 16 * 1024;
 /// Pause after a failure to accept: the reason is usually a want of descriptors, which lasts.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Sent with every answer. Everything comes from the page itself, and no other page can show or read it.
-const HEADERS: [(&str, &str); 6] = [
-    (
-        "content-security-policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
+/// The policy of every answer. Everything comes from the page itself, and no other page can show or read it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+    img-src 'self' data:; base-uri 'none'; form-action 'none'";
+
+/// Sent with every answer as they are.
+const HEADERS: [(&str, &str); 4] = [
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
     ("referrer-policy", "no-referrer"),
     ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
 ];
+
+/// Tells the address of the page that may show another one in a frame, while there is such a page.
+pub type FramedBy = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
+/// What a page allows beyond being read by its user.
+#[derive(Clone, Default)]
+pub struct Rules {
+    /// What actions must carry; without one there are none.
+    pub token: Option<String>,
+    /// The one page that may show this one in a frame.
+    pub framed_by: Option<FramedBy>,
+    /// Whether it may show other pages of the loopback in frames.
+    pub frames: bool,
+}
 
 type Answer<B> = Response<Either<Full<Bytes>, B>>;
 
 /// Answers this user's requests on `listener` with `pages` until `shutdown` ends; open connections end then too.
 ///
-/// Only GET and HEAD come through to `pages`, under the loopback's own names and from no other site.
+/// Only GET and HEAD come through to `pages`, and what `rules` allow, under the loopback's own names and from no other site.
 ///
 /// # Errors
 /// When `listener` is not bound to the loopback, or its address cannot be told.
 pub async fn serve<S, B>(
     listener: TcpListener,
     pages: S,
+    rules: Rules,
     shutdown: impl Future<Output = ()>,
 ) -> std::io::Result<()>
 where
@@ -73,6 +88,7 @@ where
         return Err(std::io::Error::other(format!("{own} is not an address of the loopback")));
     }
     let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let rules = Arc::new(rules);
     let mut open = JoinSet::new();
     tokio::pin!(shutdown);
     loop {
@@ -91,15 +107,15 @@ where
             }
         };
         let Ok(permit) = Arc::clone(&room).try_acquire_owned() else { continue };
-        let pages = pages.clone();
+        let (pages, rules) = (pages.clone(), Arc::clone(&rules));
         open.spawn(async move {
-            let _ = timeout(CONNECTION_LIMIT, connection(pages, stream, peer, own)).await;
+            let _ = timeout(CONNECTION_LIMIT, connection(pages, rules, stream, peer, own)).await;
             drop(permit);
         });
     }
 }
 
-async fn connection<S, B>(pages: S, stream: TcpStream, peer: SocketAddr, own: SocketAddr)
+async fn connection<S, B>(pages: S, rules: Arc<Rules>, stream: TcpStream, peer: SocketAddr, own: SocketAddr)
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
     S::Future: Send,
@@ -110,8 +126,8 @@ where
         return tracing::warn!(%peer, "turned away another user's browser");
     }
     let service = service_fn(move |request| {
-        let pages = pages.clone();
-        async move { Ok::<_, Infallible>(answer(&pages, request, own.port()).await) }
+        let (pages, rules) = (pages.clone(), Arc::clone(&rules));
+        async move { Ok::<_, Infallible>(answer(&pages, &rules, request, own.port()).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -125,11 +141,12 @@ where
     }
 }
 
-async fn answer<S, B>(pages: &S, request: Request<Incoming>, port: u16) -> Answer<B>
+async fn answer<S, B>(pages: &S, rules: &Rules, request: Request<Incoming>, port: u16) -> Answer<B>
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
 {
-    let mut answer = match guard::check(request.method(), request.headers(), request.uri(), port) {
+    let token = rules.token.as_deref();
+    let mut answer = match guard::check(request.method(), request.headers(), request.uri(), port, token) {
         Err(refused) => refusal(&refused).map(Either::Left),
         Ok(()) => match pages.call(request).await {
             Ok(page) => page.map(Either::Right),
@@ -138,10 +155,29 @@ where
     };
     let headers = answer.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let framer = rules.framed_by.as_ref().and_then(|framed_by| origin(&framed_by()?));
+    if framer.is_none() {
+        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    }
+    let frames = if rules.frames { "; frame-src http://127.0.0.1:*" } else { "" };
+    let policy = format!("{POLICY}{frames}; frame-ancestors {}", framer.as_deref().unwrap_or("'none'"));
+    headers.insert(CONTENT_SECURITY_POLICY, value(&policy));
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
     answer
+}
+
+/// A header of text that is always one.
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text)
+        .unwrap_or(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"))
+}
+
+/// The origin of a page on the loopback, such as `http://127.0.0.1:4000`; `None` for any other address.
+fn origin(page: &str) -> Option<String> {
+    let address: SocketAddr = page.strip_prefix("http://")?.trim_end_matches('/').parse().ok()?;
+    address.ip().is_loopback().then(|| format!("http://{address}"))
 }
 
 fn refusal(refused: &guard::Refused) -> Response<Full<Bytes>> {
@@ -153,4 +189,19 @@ fn refusal(refused: &guard::Refused) -> Response<Full<Bytes>> {
         headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
     refusal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_page_on_the_loopback_can_be_a_framer() {
+        assert_eq!(origin("http://127.0.0.1:4000/"), Some("http://127.0.0.1:4000".to_owned()));
+        let elsewhere = format!("http://{}:4000/", std::net::Ipv4Addr::UNSPECIFIED);
+        for other in [&elsewhere, "https://127.0.0.1:1/", "http://a.example:1/", "*", "http://127.0.0.1:1/ *"]
+        {
+            assert_eq!(origin(other), None, "{other}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use larder_proto::v1::{ReasonCount, Record, ServiceStats, Stats};
 
-use crate::{Outcome, Reason, Sessions};
+use crate::{Comparisons, Outcome, Reason, Sessions};
 
 /// Version of the statistics' JSON form.
 const SCHEMA_VERSION: u32 = 1;
@@ -58,6 +58,7 @@ pub struct Board {
     since_unix_ms: u64,
     inner: Mutex<Inner>,
     sessions: Sessions,
+    comparisons: Comparisons,
 }
 
 #[derive(Debug, Default)]
@@ -72,6 +73,8 @@ pub(crate) struct ServiceCounts {
     service: &'static str,
     /// One count for each row of the reason table.
     counts: Vec<u64>,
+    /// The tool's time, for each row too.
+    tool_us: Vec<u64>,
     avoided_us: u64,
     overhead_us: u64,
 }
@@ -85,6 +88,7 @@ impl Board {
             since_unix_ms,
             inner: Mutex::new(Inner { next_id: 1, services, records: VecDeque::new() }),
             sessions: Sessions::default(),
+            comparisons: Comparisons::default(),
         }
     }
 
@@ -176,6 +180,12 @@ impl Board {
         &self.sessions
     }
 
+    /// What the latest misses had that earlier calls had not.
+    #[must_use]
+    pub fn comparisons(&self) -> &Comparisons {
+        &self.comparisons
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Counts stay meaningful after a panic elsewhere; refusing to count would hide it.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -220,6 +230,7 @@ impl ServiceCounts {
 
     pub(crate) fn count(&mut self, reason: Reason, requests: u64, overhead_us: u64, tool_us: u64) {
         self.counts[reason as usize] += requests;
+        self.tool_us[reason as usize] += tool_us;
         self.overhead_us += overhead_us;
         if reason.outcome() == Outcome::Hit {
             self.avoided_us += tool_us;
@@ -235,7 +246,8 @@ impl ServiceCounts {
     }
 
     fn new(service: &'static str) -> Self {
-        Self { service, counts: vec![0; Reason::ALL.len()], avoided_us: 0, overhead_us: 0 }
+        let zeros = vec![0; Reason::ALL.len()];
+        Self { service, counts: zeros.clone(), tool_us: zeros, avoided_us: 0, overhead_us: 0 }
     }
 
     pub(crate) fn stats(&self) -> ServiceStats {
@@ -250,6 +262,7 @@ impl ServiceCounts {
                 outcome: reason.outcome().id().to_owned(),
                 sentence: reason.sentence().to_owned(),
                 count: self.counts[*reason as usize],
+                tool_us: self.tool_us[*reason as usize],
             })
             .collect();
         reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));

@@ -6,8 +6,10 @@
 
 mod board;
 mod clock;
+mod comparisons;
 mod context;
 mod digest;
+mod history;
 mod outcome;
 mod reason;
 mod reports;
@@ -16,11 +18,13 @@ mod sessions;
 
 pub use board::{Board, NewRecord};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use comparisons::{Compared, Comparisons};
 pub use context::Context;
 pub use digest::{Digest, Hasher, Key, ParseHexError};
+pub use history::{History, HistoryError};
 pub use outcome::Outcome;
 pub use reason::Reason;
-pub use reports::Reports;
+pub use reports::{Actions, Reports};
 pub use service::{Connection, ConnectionId, Service};
 pub use sessions::{Journal, Keep, Owner, Sessions};
 

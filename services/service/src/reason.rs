@@ -112,6 +112,7 @@ reasons! {
     LeaseLost = "lease_lost", Bypass, "the client went away before it could say how the tool ended";
     StartingUp = "starting_up", Bypass, "the daemon is still loading its state";
     Overloaded = "overloaded", Bypass, "the daemon could not answer in time";
+    Paused = "paused", Bypass, "caching is paused at a person's wish";
     Draining = "draining", Bypass, "the daemon is about to exit";
 }
 

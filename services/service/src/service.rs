@@ -32,6 +32,11 @@ pub trait Service: Send + Sync + 'static {
     /// The connection has ended: its leases and pins end with it.
     fn closed(&self, connection: ConnectionId);
 
+    /// Promises to publish that are open; none where a service gives none.
+    fn leases(&self) -> u64 {
+        0
+    }
+
     /// Figures that only this service has, for its report.
     fn figures(&self) -> Vec<Figure>;
 }

@@ -94,6 +94,14 @@ impl Sessions {
         self.lock().all.get(id).map(Session::report)
     }
 
+    /// The figures of all sessions that are known, latest first.
+    pub fn all(&self) -> Vec<SessionReport> {
+        let inner = self.lock();
+        let mut all: Vec<&Session> = inner.all.values().collect();
+        all.sort_by_key(|session| std::cmp::Reverse(session.number));
+        all.into_iter().map(Session::report).collect()
+    }
+
     /// Ends a session, unless it has ended, and gives its journal up; its figures, or `None` where it is not known.
     pub fn end(&self, id: &str, now_unix_ms: u64) -> Option<SessionReport> {
         let mut inner = self.lock();

@@ -163,6 +163,11 @@ impl Catalog {
         self.changed.extend(self.blobs.keys().map(|digest| Name::Blob(*digest)));
     }
 
+    /// Every blob, and when it was last used, Unix time in milliseconds.
+    pub(crate) fn each_blob(&self) -> impl Iterator<Item = (&Digest, u64)> {
+        self.blobs.iter().map(|(digest, row)| (digest, row.last_use))
+    }
+
     /// All there is, what was used longest ago first.
     pub(crate) fn by_last_use(&self) -> Vec<Candidate> {
         let blobs = self.blobs.iter().map(|(digest, row)| Candidate {

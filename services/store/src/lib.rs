@@ -28,6 +28,7 @@ mod record;
 mod row;
 mod staged;
 mod store;
+mod survey;
 mod tier;
 
 pub use action::{ActionResult, MAX_OUTPUTS, MAX_STREAM_BYTES, OutputBlob};
@@ -40,4 +41,5 @@ pub use open::OpenReport;
 pub use record::{MAX_RECORD_BYTES, RecordId, RecordKind};
 pub use row::BlobStamp;
 pub use store::{Store, StoreConfig, Usage};
+pub use survey::{AGES, SeenBlob, Survey};
 pub use tier::Tier;

@@ -8,6 +8,7 @@ pub mod archive;
 pub mod args;
 pub mod artifact;
 pub mod code;
+pub mod days;
 pub mod depfile;
 pub mod directives;
 pub mod environment;

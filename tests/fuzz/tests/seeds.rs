@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use larder_fuzz::{
-    Check, answers, archive, args, artifact, code, depfile, directives, environment, fingerprints, frames,
-    gorequest, journal, link, manifest, program, records, request, response, rust, study,
+    Check, answers, archive, args, artifact, code, days, depfile, directives, environment, fingerprints,
+    frames, gorequest, journal, link, manifest, program, records, request, response, rust, study,
 };
 
-const TARGETS: [(&str, Check); 20] = [
+const TARGETS: [(&str, Check); 21] = [
     ("answers", answers::check),
     ("archive", archive::check),
     ("args", args::check),
     ("artifact", artifact::check),
     ("code", code::check),
+    ("days", days::check),
     ("depfile", depfile::check),
     ("directives", directives::check),
     ("environment", environment::check),

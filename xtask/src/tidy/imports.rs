@@ -46,6 +46,7 @@ const TABLE: [(&str, &[&str]); 18] = [
             "larder-compile",
             "larder-glue",
             "larder-proto",
+            "larder-service",
             "larder-store",
             "larder-tree",
         ],

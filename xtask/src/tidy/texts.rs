@@ -26,12 +26,13 @@ const MAY_PAUSE: [&str; 3] = ["tests/src/chance.rs", "tests/src/wait.rs", "tests
 const MACHINE_PATHS: [&str; 2] = [concat!("/wo", "rk/"), concat!("/ro", "ot/")];
 
 /// Hosts that a link may name, below which everything is fine too.
-const HOSTS: [&str; 11] = [
+const HOSTS: [&str; 12] = [
     "crates.io",
     "docs.rs",
     "github.com",
     "apache.org",
     "w3.org",
+    "registry.npmjs.org",
     "localhost",
     "127.0.0.1",
     "example.com",

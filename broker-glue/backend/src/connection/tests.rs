@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use larder_glue::wire::Wire;
 use larder_proto::lane;
-use larder_proto::v1::{CompileReply, Figure, Stats, Status, compile_reply};
+use larder_proto::v1::{
+    BuildActions, Builds, Comparison, CompileReply, Figure, Found, Health, LaneList, Misses, Overview,
+    SettingList, Stats, Status, StoreReport, compile_reply,
+};
 use larder_service::{Board, BoxFuture, Reports, Service, SystemClock};
 use prost::Message as _;
 use running_process::broker::protocol::Endpoint as BrokerEndpoint;
@@ -14,10 +17,41 @@ use tokio::sync::{Notify, watch};
 use super::*;
 use crate::control::Control;
 use crate::services::Loaded;
+use crate::traffic::AllTraffic;
 
 struct NoReports;
 
 impl Reports for NoReports {
+    fn overview(&self) -> Overview {
+        Overview::default()
+    }
+    fn misses(&self, _: usize) -> Misses {
+        Misses::default()
+    }
+    fn comparison(&self, _: u64) -> Option<Comparison> {
+        None
+    }
+    fn builds(&self) -> Builds {
+        Builds::default()
+    }
+    fn build(&self, _: &str) -> Option<BuildActions> {
+        None
+    }
+    fn lanes(&self) -> LaneList {
+        LaneList::default()
+    }
+    fn store(&self) -> Option<StoreReport> {
+        None
+    }
+    fn find(&self, _: &str) -> Found {
+        Found::default()
+    }
+    fn health(&self) -> Health {
+        Health::default()
+    }
+    fn settings(&self) -> SettingList {
+        SettingList::default()
+    }
     fn status(&self) -> Status {
         Status::default()
     }
@@ -102,6 +136,8 @@ fn daemon(patience: Duration) -> Daemon {
         board: Arc::new(Board::new(0, &["compile"])),
         clock,
         journals: Arc::default(),
+        traffic: Arc::new(AllTraffic::new()),
+        paused: Arc::default(),
     };
     let endpoint = Arc::new(Endpoint { mux: own_mux(), lanes, lifecycle, patience });
     Daemon { endpoint, echo, _loaded: loaded }

@@ -2,6 +2,10 @@
 
 /// Names of commands, those within another with a space between, and lines to type with what they do.
 pub(super) const EXAMPLES: &[(&str, &str)] = &[
+    (
+        "dashboard",
+        "  larder dashboard                 print the page's address\n  larder dashboard --open          and open it in a browser",
+    ),
     ("journal", "  larder build --journal build.jsonl -- make; larder journal summary build.jsonl"),
     ("journal summary", "  larder journal summary build.jsonl"),
     (

@@ -28,6 +28,7 @@ const GROUPS: &[(&str, &[(&str, &str)])] = &[
         "Daemon",
         &[
             ("start, stop, restart", "broker and daemon"),
+            ("dashboard", "the address of the daemon's page"),
             ("status", "whether the daemon runs, where, and how it is"),
         ],
     ),

@@ -3,6 +3,7 @@
 mod build;
 mod clear;
 mod completions;
+mod dashboard;
 mod doctor;
 mod examples;
 mod explain;
@@ -66,6 +67,15 @@ enum Command {
     },
     /// Show whether the daemon runs, where, and how it is
     Status {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the address of the daemon's page
+    Dashboard {
+        /// Open it in a browser
+        #[arg(long)]
+        open: bool,
         /// As JSON
         #[arg(long)]
         json: bool,
@@ -206,6 +216,7 @@ pub fn run() -> ExitCode {
         Command::Restart => restart::run(),
         Command::Clear { service, dry_run } => clear::run(service, dry_run),
         Command::Status { json } => status::run(json),
+        Command::Dashboard { open, json } => dashboard::run(open, json),
         Command::Build(build) => build::run(&build),
         Command::Explain { file: Some(file), json } => explain::run(&file, json),
         Command::Explain { file: None, json } => explain::last_build(json),
@@ -281,6 +292,7 @@ mod tests {
             "run",
             "store",
             "journal",
+            "dashboard",
         ] {
             assert!(is_command(OsStr::new(word)), "{word}");
         }

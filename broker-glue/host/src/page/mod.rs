@@ -29,7 +29,8 @@ pub(crate) async fn serve(broker: Arc<Broker>, listener: TcpListener) {
         let broker = Arc::clone(&broker);
         async move { Ok::<_, Infallible>(answer(&broker, &request).await) }
     });
-    if let Err(error) = larder_loopback::serve(listener, pages, std::future::pending()).await {
+    let rules = larder_loopback::Rules { frames: true, ..larder_loopback::Rules::default() };
+    if let Err(error) = larder_loopback::serve(listener, pages, rules, std::future::pending()).await {
         tracing::warn!("there is no page: {error}");
     }
 }

@@ -1,0 +1,120 @@
+//! The one table of settings: what a person can set, where, and what for.
+
+/// In what a setting is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A size; written with a unit such as `10GiB`, or as bytes.
+    Bytes,
+    /// Whole seconds; 0 is never.
+    Seconds,
+    /// `off`, `error`, `warn`, `info`, `debug` or `trace`.
+    Level,
+}
+
+impl Unit {
+    /// Its name in reports.
+    #[must_use]
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::Seconds => "seconds",
+            Self::Level => "level",
+        }
+    }
+}
+
+/// Where a setting's value comes from. A later one goes over an earlier one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody has set it.
+    #[default]
+    Default,
+    /// The settings file.
+    File,
+    /// Its variable.
+    Environment,
+}
+
+impl Origin {
+    /// Its name in reports.
+    #[must_use]
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::File => "file",
+            Self::Environment => "environment",
+        }
+    }
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// Its key in the settings file. [`LOG_LEVEL`] has none there, as the log is older than the settings.
+    pub name: &'static str,
+    /// The variable that goes over the file, if there is one.
+    pub variable: Option<&'static str>,
+    /// What its value counts.
+    pub unit: Unit,
+    /// The value while nobody has set it, in the unit.
+    pub default: &'static str,
+    /// What it is for.
+    pub purpose: &'static str,
+}
+
+/// Most bytes of all blobs and records.
+pub const SIZE_LIMIT: Setting = Setting {
+    name: "size_limit",
+    variable: Some("LARDER_SIZE_LIMIT"),
+    unit: Unit::Bytes,
+    default: "10737418240",
+    purpose: "size of the store above which what was used longest ago is evicted",
+};
+
+/// Most bytes that the store keeps in memory.
+pub const MEMORY_LIMIT: Setting = Setting {
+    name: "memory_limit",
+    variable: None,
+    unit: Unit::Bytes,
+    default: "67108864",
+    purpose: "memory for blobs and records that are used often",
+};
+
+/// After how long without a request the daemon exits.
+pub const IDLE_SECONDS: Setting = Setting {
+    name: "idle_seconds",
+    variable: Some("LARDER_IDLE_SECONDS"),
+    unit: Unit::Seconds,
+    default: "10800",
+    purpose: "time without a request after which the daemon exits; 0 is never",
+};
+
+/// How much is logged.
+pub const LOG_LEVEL: Setting = Setting {
+    name: "log_level",
+    variable: Some("LARDER_LOG"),
+    unit: Unit::Level,
+    default: "info",
+    purpose: "how much the daemon writes to its log",
+};
+
+/// All of them.
+pub const SETTINGS: [Setting; 4] = [SIZE_LIMIT, MEMORY_LIMIT, IDLE_SECONDS, LOG_LEVEL];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_defaults_are_of_their_unit() {
+        for (at, setting) in SETTINGS.iter().enumerate() {
+            assert!(SETTINGS[..at].iter().all(|other| other.name != setting.name), "{}", setting.name);
+            assert!(!setting.purpose.is_empty() && !setting.purpose.ends_with('.'), "{}", setting.name);
+            assert!(
+                setting.unit == Unit::Level || setting.default.parse::<u64>().is_ok(),
+                "{}",
+                setting.name
+            );
+        }
+    }
+}

@@ -98,11 +98,7 @@ impl House {
         for name in FOLDERS.iter().map(|(_, name)| *name).chain(["w"]) {
             fs::DirBuilder::new().mode(0o700).create(root.join(name))?;
         }
-        let broker = format!(
-            "x-{}-{}",
-            std::process::id(),
-            root.file_name().unwrap_or_default().to_string_lossy().trim_start_matches("larder-")
-        );
+        let broker = format!("xtask-{}", std::process::id());
         Ok(Self { folder: Some(folder), root, larder: programs.join("larder"), broker, started: false })
     }
 

@@ -35,17 +35,7 @@ pub(super) const C: Source = Source {
     tool: "gcc",
     file: "one.c",
     options: &["-O2", "-g"],
-    system: &[
-        "stdio.h",
-        "stdlib.h",
-        "string.h",
-        "errno.h",
-        "unistd.h",
-        "fcntl.h",
-        "time.h",
-        "sys/stat.h",
-        "pthread.h",
-    ],
+    system: &["stdio.h", "stdlib.h", "string.h", "errno.h", "time.h"],
     headers: 86,
     body: "int main(int count, char **words) { printf(\"%d %s\\n\", count, words[0]); return 0; }\n",
 };

@@ -88,9 +88,13 @@ fn from_pypi(place: &Path) -> anyhow::Result<()> {
 
 fn from_crates(package: &str, version: &str, place: &Path) -> anyhow::Result<()> {
     let version = format!("--version={version}");
-    let mut cargo = run::cargo(&["install", package, &version, "--locked", "--quiet", "--root"]);
-    cargo.arg(place).env("CARGO_TARGET_DIR", workspace::root().join("target/peers-build"));
-    run::output(&mut cargo)?;
+    let install = |locked: &[&str]| {
+        let mut cargo = run::cargo(&["install", package, &version, "--quiet", "--root"]);
+        cargo.arg(place).args(locked).env("CARGO_TARGET_DIR", workspace::root().join("target/peers-build"));
+        run::output(&mut cargo)
+    };
+    // A version that its lock file names may have been withdrawn since.
+    install(&["--locked"]).or_else(|_| install(&[]))?;
     Ok(std::fs::remove_dir_all(workspace::root().join("target/peers-build"))?)
 }
 

@@ -64,6 +64,7 @@ pub(crate) fn run(with_peers: bool, only: &[Group], json: bool) -> anyhow::Resul
         peers::install(&progress);
     }
     let peers = peers::known(&progress)?;
+    rounds::heed_signals()?;
     let mut house = House::new(&programs)?;
     std::fs::create_dir(house.root().join(contender::PLACE))?;
     house.start()?;

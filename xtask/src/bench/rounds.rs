@@ -2,7 +2,23 @@
 
 use std::time::Duration;
 
+use std::sync::Arc;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::record::{Figure, LARDER};
+
+/// Somebody wants the measurement to end, and what it started with it.
+static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+
+/// From now on a signal ends the measurement before its next turn, and a second one at once.
+pub(super) fn heed_signals() -> std::io::Result<()> {
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&INTERRUPTED))?;
+        signal_hook::flag::register(signal, Arc::clone(&INTERRUPTED))?;
+    }
+    Ok(())
+}
 
 /// Runs `once` for each of `names` in turn, `warm_ups` rounds that do not count and `rounds` that do. Each round begins
 /// with another one.
@@ -15,6 +31,7 @@ pub(super) fn run(
     let mut times: Vec<Vec<f64>> = names.iter().map(|_| Vec::with_capacity(rounds)).collect();
     for round in 0..warm_ups + rounds {
         for turn in 0..names.len() {
+            anyhow::ensure!(!INTERRUPTED.load(Ordering::Relaxed), "interrupted");
             let who = (turn + round) % names.len();
             let took = once(who)?;
             if round >= warm_ups {

@@ -1,8 +1,6 @@
 //! `cargo xtask demo`: a real C project, built without larder, with an empty cache, and with a filled one.
 
-mod house;
 mod pass;
-mod sources;
 mod table;
 
 use std::sync::Arc;
@@ -10,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, bail};
 
+use crate::house::House;
 use crate::say::Progress;
+use crate::sources::Project;
 use crate::{say, workspace};
-use house::House;
 use pass::Pass;
-use sources::Project;
 
 /// Most calls that are listed when they should have been hits and were none.
 const SHOWN: usize = 10;

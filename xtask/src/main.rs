@@ -1,17 +1,20 @@
 //! `cargo xtask <verb>`: what people do with this repository besides editing it. One file per verb.
 //!
-//! Owns: fetching what the tests need, the order of the checks, the demonstration, the rules that `tidy` holds.
+//! Owns: fetching what the tests need, the order of the checks, the demonstration, the measurements, the rules that `tidy` holds.
 //! Must never: be needed to build or use larder.
 
+mod bench;
 mod chaos;
 mod demo;
 mod fuzz;
+mod house;
 mod install;
 mod man;
 mod projects;
 mod run;
 mod say;
 mod setup;
+mod sources;
 mod test;
 mod tidy;
 mod workspace;
@@ -38,6 +41,18 @@ enum Verb {
         /// Leave daemon and broker running, so that their pages can be looked at
         #[arg(long)]
         keep: bool,
+    },
+    /// Measure what larder costs, beside other caches; writes docs/performance.md
+    Bench {
+        /// Install other caches first; those that are there are always measured
+        #[arg(long)]
+        peers: bool,
+        /// Measure this alone; may be given several times
+        #[arg(long, value_enum)]
+        only: Vec<bench::Group>,
+        /// Print the figures as JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Run every check and every test
     Test {
@@ -99,6 +114,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().verb {
         Verb::Setup => setup::run().map(drop),
         Verb::Demo { keep } => demo::run(keep),
+        Verb::Bench { peers, only, json } => bench::run(peers, &only, json),
         Verb::Test { only, nextest } => test::run(only, &nextest),
         Verb::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Verb::Chaos { minutes, seed, restarts } => chaos::chaos(minutes, seed, restarts),

@@ -155,6 +155,14 @@ fn fetch_program(place: &Path) -> anyhow::Result<()> {
     Ok(fs::write(stamp, version)?)
 }
 
+/// The sources of the Rust program, fetched where they are missing.
+pub(crate) fn program() -> anyhow::Result<PathBuf> {
+    let place = workspace::tools().join("sources");
+    fs::create_dir_all(&place)?;
+    fetch_program(&place)?;
+    Ok(place.join(PROGRAM.0))
+}
+
 /// Fetches the sources of all projects to where the tests look for them.
 pub(crate) fn fetch_for_tests() -> anyhow::Result<()> {
     let projects =

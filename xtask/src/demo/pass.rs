@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::house::{Counts, House};
-use super::sources::Project;
+use crate::house::{Counts, House};
+use crate::sources::Project;
 use crate::{run, say};
 
 /// Without a terminal, one line for so many files.

@@ -14,7 +14,7 @@ pub(super) fn of(passes: &[Pass]) -> String {
         "pass", "files", "hits", "misses", "uncacheable", "errors", "bypasses", "time", "speed-up"
     );
     for pass in passes {
-        let count = |of: fn(&super::house::Counts) -> u64| {
+        let count = |of: fn(&crate::house::Counts) -> u64| {
             pass.counts.as_ref().map_or_else(|| "-".to_owned(), |counts| of(counts).to_string())
         };
         let speed =
@@ -56,7 +56,7 @@ fn mebibytes(bytes: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::house::Counts;
+    use crate::house::Counts;
     use std::time::Duration;
 
     #[test]

@@ -47,6 +47,8 @@ pub fn run(call: &ToolCall) -> ExitCode {
     };
     let Ok(folders) = Folders::from_env() else { return direct::exec(&call, &tool, None) };
     let Ok(runtime) = session::runtime() else { return direct::exec(&call, &tool, None) };
+    // The process ends after this call: to wait for the runtime's thread would only make it end later.
+    let runtime = std::mem::ManuallyDrop::new(runtime);
     match cached(&call, &tool, &folders, &runtime) {
         Ok(code) => code,
         Err(Aside::Quietly) => direct::exec(&call, &tool, None),

@@ -1,12 +1,12 @@
 //! Whether an input set is still what the files are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use larder_fingerprint::Fingerprints;
 use larder_service::{Digest, Reason};
 
-use super::{Absences, Entry, Fact, Input};
+use super::{Absences, Entry, Fact, Group, Input};
 use crate::absence::Absence;
 use crate::args::Refusal;
 use crate::code::Code;
@@ -45,6 +45,11 @@ pub(crate) enum By {
     Content,
     /// A text's content without its comments, where only that matters.
     Code,
+}
+
+/// The first of the folders in `inner`; empty where there is none below the folder that is searched.
+fn outermost(inner: &[u8]) -> &[u8] {
+    inner.split(|byte| *byte == b'/').next().unwrap_or_default()
 }
 
 impl Validation<'_> {
@@ -92,6 +97,7 @@ impl Validation<'_> {
                 Ok(Node::Folder(_)) => {}
                 _ => return Err(self.broken(Reason::InputAppeared, &group.folder)),
             }
+            let lacking = self.lacking(absent, group);
             let mut indices = absent.of(group).peekable();
             while let Some(first) = indices.next() {
                 let (inner, name) = paths::split(&absent.names[first]);
@@ -104,6 +110,9 @@ impl Validation<'_> {
                     }
                     names.push(next_name);
                     indices.next();
+                }
+                if lacking.contains(outermost(inner)) {
+                    continue;
                 }
                 let spelled = paths::join(&group.folder, inner);
                 let appeared = |spelled: &[u8]| self.broken(Reason::InputAppeared, spelled);
@@ -118,6 +127,24 @@ impl Validation<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Folders that the names of `group` are looked for in, and that its own folder lacks: one look at that spares one at
+    /// each of them. A link that leads nowhere is not among them.
+    fn lacking<'n>(&self, absent: &'n Absences, group: &Group) -> HashSet<&'n [u8]> {
+        let mut inner: Vec<&[u8]> =
+            absent.of(group).map(|name| outermost(paths::split(&absent.names[name]).0)).collect();
+        inner.retain(|folder| !folder.is_empty());
+        inner.dedup();
+        let Some(folder) = self.place(&group.folder).filter(|_| !inner.is_empty()) else {
+            return HashSet::new();
+        };
+        // Where that cannot be known, each is looked at by itself.
+        let Ok(existing) = self.absence.existing(self.fingerprints, &folder, &inner) else {
+            return HashSet::new();
+        };
+        let existing: HashSet<&[u8]> = existing.into_iter().map(|position| inner[position]).collect();
+        inner.into_iter().filter(|folder| !existing.contains(folder)).collect()
     }
 
     /// Where the path `stored` leads; `None` where it would not be the caller's.

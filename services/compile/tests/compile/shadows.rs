@@ -28,6 +28,20 @@ async fn a_header_that_appears_earlier_on_the_path_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_header_that_appears_where_a_link_led_nowhere_is_noticed() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.c", "#include <sub/v.h>\nint v = V;\n");
+    sandbox.write("late/sub/v.h", "#define V 1\n");
+    sandbox.write("early/other.h", "");
+    std::os::unix::fs::symlink("../elsewhere", sandbox.work().join("early/sub")).expect("ours");
+    let client = sandbox.client("gcc");
+    client.compile(ARGS).await.expect_stored("first_seen");
+    client.compile(ARGS).await.expect_hit();
+    sandbox.write("elsewhere/v.h", "#define V 2\n");
+    client.compile(ARGS).await.expect_stored("input_appeared");
+}
+
+#[tokio::test]
 async fn a_header_that_appears_within_the_same_step_of_the_clock_is_noticed() {
     let sandbox = Sandbox::new();
     sandbox.write("a.c", "#include <v.h>\nint v = V;\n");

@@ -9,18 +9,18 @@ use anyhow::{Context as _, bail};
 use crate::projects;
 
 /// The sources, and where their objects go.
-pub(super) struct Project {
+pub(crate) struct Project {
     known: projects::Project,
     source: PathBuf,
     /// Where every compiler runs.
     work: PathBuf,
     /// C files, relative to the sources.
-    pub(super) files: Vec<String>,
+    pub(crate) files: Vec<String>,
 }
 
 impl Project {
     /// Fetches the sources, and makes folders for the objects below `work`.
-    pub(super) fn lay_out(work: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn lay_out(work: &Path) -> anyhow::Result<Self> {
         let known = projects::Project::called("libgit2")?;
         let source = projects::fetch(&[&known])?.remove(0);
         let files = known.list(&source)?;
@@ -34,7 +34,7 @@ impl Project {
     }
 
     /// The compile of `file`, by `command`, which is gcc with or without larder.
-    pub(super) fn compile<'a>(&self, command: &'a mut Command, file: &str) -> &'a mut Command {
+    pub(crate) fn compile<'a>(&self, command: &'a mut Command, file: &str) -> &'a mut Command {
         command.current_dir(&self.work).env("PWD", &self.work);
         command.args(["-O2", "-g", "-Iinclude"]);
         for include in &self.known.includes {
@@ -45,12 +45,12 @@ impl Project {
     }
 
     /// Puts the outputs aside as those that all others must equal.
-    pub(super) fn keep_reference(&self) -> anyhow::Result<()> {
+    pub(crate) fn keep_reference(&self) -> anyhow::Result<()> {
         fs::rename(self.work.join("build"), self.work.join("reference"))?;
         self.make_folders()
     }
 
-    pub(super) fn compare_with_reference(&self) -> anyhow::Result<()> {
+    pub(crate) fn compare_with_reference(&self) -> anyhow::Result<()> {
         for file in &self.files {
             for extension in ["o", "d"] {
                 let output = output(file, extension);
@@ -72,7 +72,7 @@ impl Project {
         Ok(())
     }
 
-    pub(super) fn remove_outputs(&self) -> anyhow::Result<()> {
+    pub(crate) fn remove_outputs(&self) -> anyhow::Result<()> {
         fs::remove_dir_all(self.work.join("build"))?;
         self.make_folders()
     }

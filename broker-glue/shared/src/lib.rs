@@ -16,4 +16,5 @@ pub mod private;
 pub mod process;
 pub mod programs;
 pub mod settings;
+pub mod size;
 pub mod wire;

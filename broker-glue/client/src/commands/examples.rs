@@ -2,6 +2,11 @@
 
 /// Names of commands, those within another with a space between, and lines to type with what they do.
 pub(super) const EXAMPLES: &[(&str, &str)] = &[
+    ("config", "  larder config list"),
+    ("config list", "  larder config list --json | jq '.settings[].name'"),
+    ("config get", "  larder config get size_limit"),
+    ("config set", "  larder config set size_limit 20GiB; larder restart"),
+    ("config path", "  $EDITOR $(larder config path)"),
     (
         "dashboard",
         "  larder dashboard                 print the page's address\n  larder dashboard --open          and open it in a browser",

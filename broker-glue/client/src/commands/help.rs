@@ -37,6 +37,7 @@ const GROUPS: &[(&str, &[(&str, &str)])] = &[
         &[
             ("init", "make Cargo, CMake and the go command call larder"),
             ("doctor", "check what surrounds larder, and say what to do"),
+            ("config", "settings, and where they come from"),
             ("completions", "let a shell complete larder's command line"),
         ],
     ),

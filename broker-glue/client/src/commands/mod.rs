@@ -3,6 +3,7 @@
 mod build;
 mod clear;
 mod completions;
+mod config;
 mod dashboard;
 mod doctor;
 mod examples;
@@ -164,6 +165,11 @@ enum Command {
         #[arg(long)]
         watch: bool,
     },
+    /// Show settings and where they come from, or write one
+    Config {
+        #[command(subcommand)]
+        command: config::Command,
+    },
     /// Write what lets a shell complete larder's command line
     Completions {
         /// Which shell
@@ -238,6 +244,7 @@ pub fn run() -> ExitCode {
             "failed to use arguments: `larder go` is what the go command runs by itself\nhint: larder build -- go build"
         )),
         Command::Stats { json, records, watch } => stats::run(json, records, watch),
+        Command::Config { command } => config::run(&command),
         Command::Completions { shell } => completions::run(shell),
     };
     match done {

@@ -5,7 +5,7 @@
 #[error(
     "failed to read {text:?} as a size\nhint: write bytes, or a number with K, M, G, T (thousands) or Ki, Mi, Gi, Ti (1024), for example 10GiB"
 )]
-pub(crate) struct SizeError {
+pub struct SizeError {
     text: String,
 }
 
@@ -13,7 +13,7 @@ pub(crate) struct SizeError {
 ///
 /// # Errors
 /// When it is not a number with one of the units, is zero, or is too large to count.
-pub(crate) fn parse(text: &str) -> Result<u64, SizeError> {
+pub fn parse(text: &str) -> Result<u64, SizeError> {
     let error = || SizeError { text: text.chars().take(40).collect() };
     let lower = text.trim().to_ascii_lowercase();
     let split = lower.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(lower.len());

@@ -11,7 +11,7 @@ use larder_glue::wire::Wire;
 use larder_proto::lane::{self, Lane};
 use larder_proto::v1::{
     Abandon, CompileReply, CompileRequest, EnvVar, GoClose, GoGet, GoOpen, GoPut, GoReply, GoRequest,
-    ListRustArtifacts, Lookup, Publish, compile_reply, compile_request, go_reply, go_request,
+    ListRustArtifacts, Lookup, NotRestored, Publish, compile_reply, compile_request, go_reply, go_request,
 };
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
 use larder_service::Digest;
@@ -61,13 +61,14 @@ fn lookup(sandbox: &Sandbox) -> Lookup {
 }
 
 /// Every request of the compile lane, by its name; without a lookup before them, all but the first and the last are
-/// about a lease that nobody has.
+/// about a lease or a hit that nobody has.
 fn compile_requests(sandbox: &Sandbox) -> Vec<(&'static str, compile_request::Request)> {
     use compile_request::Request;
     vec![
         ("lookup", Request::Lookup(lookup(sandbox))),
         ("publish", Request::Publish(Publish { lease: 9999, ..Publish::default() })),
         ("abandon", Request::Abandon(Abandon { lease: 9999 })),
+        ("not_restored", Request::NotRestored(NotRestored { record: 9999, ..NotRestored::default() })),
         ("list_rust_artifacts", Request::ListRustArtifacts(ListRustArtifacts {})),
     ]
 }
@@ -122,7 +123,10 @@ fn each_compile_request_is_answered() {
     let publish = Publish { lease: run.lease, started_unix_ns, ..Publish::default() };
     let reply = ask(&mut wire, compile_request::Request::Publish(publish));
     assert!(matches!(&reply, Reply::Published(published) if published.stored), "{reply:?}");
-    assert!(matches!(look(&mut wire), Reply::Hit(_)));
+    let Reply::Hit(hit) = look(&mut wire) else { panic!("it was stored") };
+    let told = compile_request::Request::NotRestored(NotRestored { record: hit.record, cause: 0 });
+    assert!(matches!(ask(&mut wire, told), Reply::Published(published) if !published.stored));
+    assert_eq!(sandbox.last_reason(), "restore_failed");
     let list = compile_request::Request::ListRustArtifacts(ListRustArtifacts {});
     assert!(matches!(ask(&mut wire, list), Reply::RustArtifacts(_)));
 }
@@ -140,7 +144,7 @@ fn bad_compile_requests_get_typed_answers() {
     let relative = Lookup { cwd: b"here".to_vec(), ..lookup(&sandbox) };
     let relative = compile_bytes(compile_request::Request::Lookup(relative));
     assert!(matches!(compile(&mut wire, relative), Reply::Failure(_)));
-    for (name, request) in compile_requests(&sandbox).drain(1..3) {
+    for (name, request) in compile_requests(&sandbox).drain(1..4) {
         let reply = compile(&mut wire, compile_bytes(request));
         assert!(matches!(&reply, Reply::Published(published) if !published.stored), "{name}: {reply:?}");
     }

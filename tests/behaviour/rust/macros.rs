@@ -105,7 +105,7 @@ use proc_macro::TokenStream;
 #[proc_macro]
 pub fn content(_: TokenStream) -> TokenStream {
     let folder = std::env::var("OUT_DIR").unwrap();
-    format!("{:?}", std::fs::read_to_string(folder + "/deep/value").unwrap()).parse().unwrap()
+    format!("{:?}", std::fs::read_to_string(folder + "/deep/value").unwrap_or_default()).parse().unwrap()
 }
 #[proc_macro]
 pub fn place(_: TokenStream) -> TokenStream { format!("{:?}", std::env::var("OUT_DIR").unwrap()).parse().unwrap() }
@@ -118,10 +118,12 @@ pub fn place(_: TokenStream) -> TokenStream { format!("{:?}", std::env::var("OUT
         rust.compile_with(&[("OUT_DIR", &folder)], "p", "p.rs", LIBRARY, &more, reason);
     };
     rust.write("p.rs", "pub const V: &str = mac::content!();\n");
+    compile("one/out", "first_seen");
+    compile("another/out", "direct_hit");
     for place in ["one/out", "another/out"] {
         rust.write(&format!("{place}/deep/value"), "1");
     }
-    compile("one/out", "first_seen");
+    compile("one/out", "input_changed");
     compile("another/out", "direct_hit");
     rust.write("another/out/deep/value", "2");
     compile("another/out", "input_changed");

@@ -92,13 +92,11 @@ pub(super) fn facts(
     fingerprints: &Fingerprints,
 ) -> Result<Vec<Fact>, Refusal> {
     let mut facts = vec![Fact { name: NAMES.to_vec(), digest: Some(names(call)) }];
-    for (name, digest) in
-        [(PACKAGE, package(call, fingerprints)?), (GENERATED, generated(call, fingerprints)?)]
-    {
-        if digest.is_some() {
-            facts.push(Fact { name: name.to_vec(), digest });
-        }
+    if let Some(digest) = package(call, fingerprints)? {
+        facts.push(Fact { name: PACKAGE.to_vec(), digest: Some(digest) });
     }
+    // Also that there is nothing: what is made later could be read.
+    facts.push(Fact { name: GENERATED.to_vec(), digest: generated(call, fingerprints)? });
     if tree.is_some_and(|tree| !tree.asked) {
         facts.push(Fact { name: super::facts::CWD.to_vec(), digest: Some(folder(call)) });
     }

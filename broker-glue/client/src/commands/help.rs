@@ -9,8 +9,7 @@ const GROUPS: &[(&str, &[(&str, &str)])] = &[
         &[
             ("build", "run a build with its compilers called through larder"),
             ("run", "run a command, or do what it did with the same inputs"),
-            ("session", "count the calls of one build by themselves"),
-            ("journal", "add up or draw what a build has left"),
+            ("session, journal", "count the calls of one build; add up or draw what it left"),
             ("explain", "how a compile ended, and why; each miss of the last build"),
             ("stats", "what came from the cache, what did not, and why"),
         ],

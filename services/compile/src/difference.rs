@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use larder_service::{Compared, Digest, Key, Reason};
 
@@ -24,7 +24,7 @@ const MAX_NAMED: usize = 6;
 
 /// The latest call for each object, and from each source.
 #[derive(Default)]
-pub(crate) struct Earlier(Mutex<HashMap<PathBuf, Parts>>);
+pub(crate) struct Earlier(Mutex<HashMap<PathBuf, Arc<Parts>>>);
 
 /// What a base key is made of, as far as a person can tell it apart.
 #[derive(Clone)]
@@ -114,33 +114,42 @@ fn linked(linking: &Linking) -> PathBuf {
 }
 
 /// Under which names a call is remembered, and with what. Members of an archive are no inputs of a base key.
-fn parts(work: &Work) -> Option<(Vec<PathBuf>, Parts)> {
-    match work {
-        Work::Compile(prepared) => {
-            Some((vec![object(prepared), source(prepared)], Parts::of_compile(prepared)))
-        }
-        Work::Link(linking) => Some((vec![linked(linking)], Parts::of_link(linking))),
-        Work::Rust(work) => Some((vec![made_of(work)], Parts::of_crate(work))),
-        Work::Archive(_) => None,
+fn parts(work: &Work) -> Option<(Vec<PathBuf>, Arc<Parts>)> {
+    let (names, parts) = match work {
+        Work::Compile(prepared) => (vec![object(prepared), source(prepared)], Parts::of_compile(prepared)),
+        Work::Link(linking) => (vec![linked(linking)], Parts::of_link(linking)),
+        Work::Rust(work) => (vec![made_of(work)], Parts::of_crate(work)),
+        Work::Archive(_) => return None,
+    };
+    Some((names, Arc::new(parts)))
+}
+
+fn put(known: &mut HashMap<PathBuf, Arc<Parts>>, names: Vec<PathBuf>, parts: &Arc<Parts>) {
+    if known.len() >= MAX_OBJECTS {
+        known.clear();
     }
+    known.extend(names.into_iter().map(|name| (name, Arc::clone(parts))));
 }
 
 impl Earlier {
-    /// Remembers `work` as the latest call for what it makes.
-    pub(crate) fn remember(&self, work: &Work) {
-        let Some((names, parts)) = parts(work) else { return };
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= MAX_OBJECTS {
-            known.clear();
-        }
-        known.extend(names.into_iter().map(|name| (name, parts.clone())));
+    fn known(&self) -> MutexGuard<'_, HashMap<PathBuf, Arc<Parts>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The inputs of `work` beside those of the call before for the same object, or else from the same source.
+    /// Remembers `work` as the latest call for what it makes.
+    pub(crate) fn remember(&self, work: &Work) {
+        if let Some((names, parts)) = parts(work) {
+            put(&mut self.known(), names, &parts);
+        }
+    }
+
+    /// The same; and the inputs of `work` beside those of the call before for the same object, or else from the same
+    /// source.
     pub(crate) fn compare(&self, work: &Work) -> Compared {
         let Some((names, now)) = parts(work) else { return Compared::default() };
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known();
         let then = names.iter().find_map(|name| known.get(name)).cloned();
+        put(&mut known, names, &now);
         drop(known);
         then.map_or_else(Compared::default, |then| compare(&then, &now))
     }
@@ -163,7 +172,7 @@ impl Earlier {
     }
 
     fn described(&self, names: &[PathBuf], now: &Parts) -> String {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known();
         let then = names.iter().find_map(|name| known.get(name));
         then.map_or_else(String::new, |then| describe(then, now))
     }

@@ -126,7 +126,6 @@ impl Compile {
                         self.lost(plan);
                     }
                     draft.compared = core.earlier.compare(&work);
-                    core.earlier.remember(&work);
                     core.settle(&work).await;
                     match work {
                         Work::Compile(prepared) => {

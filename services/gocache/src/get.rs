@@ -80,6 +80,7 @@ impl Core {
     pub(crate) fn used(&self, connection: ConnectionId, used: &[GoUse]) -> Result<(), GoError> {
         let (mut hits, mut told) = (Vec::new(), Vec::new());
         let (mut misses, mut lost) = (0, 0);
+        let journals = self.journals(connection);
         {
             let mut trail = self.trail();
             for used in used {
@@ -92,8 +93,10 @@ impl Core {
                     // The trail has lost it since.
                     None => lost += 1,
                 }
-                let found = if used.miss { Err(Reason::GoFirstSeen) } else { known.ok_or(Reason::GoHit) };
-                told.push((action, found));
+                if journals {
+                    let found = if used.miss { Err(Reason::GoFirstSeen) } else { known.ok_or(Reason::GoHit) };
+                    told.push((action, found));
+                }
             }
         }
         self.store.note_uses(hits.iter().map(|(key, known)| (key, &known.digest)));
@@ -125,15 +128,14 @@ impl Core {
         found: Result<Known, Reason>,
         lookup_us: u64,
     ) {
-        let new = NewRecord {
+        self.journalled(connection, found.err().unwrap_or(Reason::GoHit), || NewRecord {
             key: action.key().hex(),
             overhead_us: lookup_us,
             lookup_us,
             bytes: found.map_or(0, |known| known.digest.size),
             tool_us: found.map_or(0, |known| known.tool_us),
             ..NewRecord::default()
-        };
-        self.journalled(connection, found.err().unwrap_or(Reason::GoHit), new);
+        });
     }
 
     fn count_get(&self, connection: ConnectionId, found: Result<Known, Reason>) {

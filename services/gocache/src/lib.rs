@@ -93,11 +93,10 @@ impl GoCache {
         reply.unwrap_or_else(|error| {
             let reason = error.reason();
             tracing::warn!("a go command's request failed: {}", error::chain(&error));
-            core.journalled(
-                connection.id,
-                reason,
-                NewRecord { detail: error::chain(&error), ..NewRecord::default() },
-            );
+            core.journalled(connection.id, reason, || NewRecord {
+                detail: error::chain(&error),
+                ..NewRecord::default()
+            });
             core.count(connection.id, reason, 1, us, 0);
             Reply::Failure(GoFailure { id: reason.id().to_owned(), sentence: error::chain(&error) })
         })

@@ -59,17 +59,26 @@ impl Core {
         self.context.board.count(&session, NAME, reason, requests, us, tool_us);
     }
 
-    /// Writes one request to the journal of that session, if it has one; `new` says what it was about.
-    pub(crate) fn journalled(&self, connection: ConnectionId, reason: Reason, new: NewRecord) {
+    /// Whether that session has a journal: most have none, and a get is to cost nothing for it.
+    pub(crate) fn journals(&self, connection: ConnectionId) -> bool {
         let session = self.session_of(connection);
-        if session.is_empty() {
+        !session.is_empty() && self.context.board.sessions().journal_of(&session).is_some()
+    }
+
+    /// Writes one request to that journal, if there is one; `new` says what it was about.
+    pub(crate) fn journalled(
+        &self,
+        connection: ConnectionId,
+        reason: Reason,
+        new: impl FnOnce() -> NewRecord,
+    ) {
+        if !self.journals(connection) {
             return;
         }
-        let (cwd, tool) =
-            self.sessions().get(connection).map(|go| (go.cwd.clone(), go.tool())).unwrap_or_default();
+        let go = self.sessions().get(connection).map(|go| (go.cwd.clone(), go.tool(), go.larder.to_string()));
+        let (cwd, tool, session) = go.unwrap_or_default();
         let at_unix_ms = self.context.clock.unix_ms();
-        let new = NewRecord { at_unix_ms, session: session.to_string(), cwd, tool, ..new };
-        self.context.board.journal(NAME, reason, new);
+        self.context.board.journal(NAME, reason, NewRecord { at_unix_ms, session, cwd, tool, ..new() });
     }
 
     fn session_of(&self, connection: ConnectionId) -> Arc<str> {

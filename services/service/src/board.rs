@@ -94,10 +94,17 @@ impl Board {
 
     /// Counts one finished request and returns its record's id.
     pub fn record(&self, service: &'static str, reason: Reason, new: NewRecord) -> u64 {
-        self.count(&new.session, service, reason, 1, new.overhead_us, new.tool_us);
-        let record = self.keep(service, reason, new);
-        self.sessions.journal(&record);
-        record.id
+        let (overhead_us, tool_us) = (new.overhead_us, new.tool_us);
+        let add = |counts: &mut Vec<ServiceCounts>| {
+            ServiceCounts::of(counts, service).count(reason, 1, overhead_us, tool_us);
+        };
+        let (id, of_session) = self.keep(service, reason, new, add);
+        if let Some(record) = of_session {
+            self.sessions.count(&record.session, add);
+            self.sessions.note(reason, &record);
+            self.sessions.journal(&record);
+        }
+        id
     }
 
     /// Counts `requests` finished requests that leave no record of their own: where there are thousands a second, they
@@ -121,7 +128,11 @@ impl Board {
 
     /// Keeps a record of requests that have been counted and [journalled](Self::journal), and returns its id.
     pub fn note(&self, service: &'static str, reason: Reason, new: NewRecord) -> u64 {
-        self.keep(service, reason, new).id
+        let (id, of_session) = self.keep(service, reason, new, |_| {});
+        if let Some(record) = of_session {
+            self.sessions.note(reason, &record);
+        }
+        id
     }
 
     /// Writes one request that leaves no record of its own to its session's journal.
@@ -129,19 +140,26 @@ impl Board {
         self.sessions.journal(&record(0, service, reason, new));
     }
 
-    fn keep(&self, service: &'static str, reason: Reason, new: NewRecord) -> Record {
-        let record = {
-            let mut inner = self.lock();
-            let record = record(inner.next_id, service, reason, new);
-            inner.next_id += 1;
-            if inner.records.len() == RECORDS_KEPT {
-                inner.records.pop_back();
-            }
-            inner.records.push_front(record.clone());
-            record
-        };
-        self.sessions.note(reason, &record);
-        record
+    /// Keeps the record, and under the same lock does `also` to the counts; its id, and a copy for its session, if it
+    /// names one: a client waits for its hit.
+    fn keep(
+        &self,
+        service: &'static str,
+        reason: Reason,
+        new: NewRecord,
+        also: impl FnOnce(&mut Vec<ServiceCounts>),
+    ) -> (u64, Option<Record>) {
+        let mut inner = self.lock();
+        also(&mut inner.services);
+        let id = inner.next_id;
+        inner.next_id += 1;
+        let record = record(id, service, reason, new);
+        let of_session = (!record.session.is_empty()).then(|| record.clone());
+        if inner.records.len() == RECORDS_KEPT {
+            inner.records.pop_back();
+        }
+        inner.records.push_front(record);
+        (id, of_session)
     }
 
     /// Counts the hit with the record `id` under `reason` instead: the client could make no use of it. Nothing happens
@@ -241,6 +259,8 @@ impl ServiceCounts {
     pub(crate) fn recount(&mut self, counted: Reason, reason: Reason, tool_us: u64) {
         let count = &mut self.counts[counted as usize];
         *count = count.saturating_sub(1);
+        let time = &mut self.tool_us[counted as usize];
+        *time = time.saturating_sub(tool_us);
         self.counts[reason as usize] += 1;
         self.avoided_us = self.avoided_us.saturating_sub(tool_us);
     }
@@ -334,11 +354,24 @@ mod tests {
         let stats = board.stats(1);
         let compile = &stats.services[0];
         assert_eq!((compile.hits, compile.errors, compile.avoided_us), (0, 1, 0));
+        assert!(compile.reasons.iter().all(|reason| reason.tool_us == 0), "{:?}", compile.reasons);
         let record = &stats.records[0];
         assert_eq!(
             (record.outcome.as_str(), record.reason.as_str(), record.bytes),
             ("error", "restore_failed", 0)
         );
+    }
+
+    #[test]
+    fn a_session_that_counts_nothing_counts_no_hit_that_is_taken_back_either() {
+        let board = Board::new(0, &["compile"]);
+        let keep = crate::Keep { no_stats: true, ..Default::default() };
+        let session = board.sessions().start(crate::Owner { pid: 1, start: 2 }, 1, keep).expect("room");
+        let new = NewRecord { session: session.clone(), ..Default::default() };
+        let id = board.record("compile", Reason::DirectHit, new);
+        board.take_back("compile", id, Reason::RestoreFailed);
+        assert_eq!(board.sessions().report(&session).expect("known").services, []);
+        assert_eq!(board.stats(1).services[0].errors, 1);
     }
 
     #[test]

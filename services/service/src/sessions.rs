@@ -133,9 +133,6 @@ impl Sessions {
 
     /// Keeps what a person wants to see of a finished request for the session it names.
     pub(crate) fn note(&self, reason: Reason, record: &Record) {
-        if record.session.is_empty() {
-            return;
-        }
         let mut inner = self.lock();
         let Some(session) = inner.open(&record.session).filter(|session| !session.keep.no_stats) else {
             return;
@@ -165,7 +162,8 @@ impl Sessions {
     /// Moves the hit that `record` tells of to `reason`, for the session it was counted for.
     pub(crate) fn recount(&self, service: &'static str, counted: Reason, reason: Reason, record: &Record) {
         let mut inner = self.lock();
-        let Some(session) = inner.all.get_mut(&record.session) else { return };
+        let counts = |session: &&mut Session| !session.keep.no_stats;
+        let Some(session) = inner.all.get_mut(&record.session).filter(counts) else { return };
         ServiceCounts::of(&mut session.counts, service).recount(counted, reason, record.tool_us);
     }
 

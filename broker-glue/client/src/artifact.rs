@@ -17,15 +17,16 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Runtime;
 
-use crate::session::{self, SessionError, Way};
+use crate::ask::{self, AskError};
+use crate::session::{self, Way};
 use crate::wrapper::first_line;
 
 /// Why the lane is of no help.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ArtifactError {
-    /// Larder is switched off.
+    /// There is no daemon, or no first answer.
     #[error(transparent)]
-    Session(#[from] SessionError),
+    Ask(#[from] AskError),
     /// The connection failed.
     #[error(transparent)]
     Wire(#[from] WireError),
@@ -54,7 +55,7 @@ impl ArtifactError {
     /// Nothing is wrong with larder, and nobody need be told.
     pub(crate) fn is_as_it_should_be(&self) -> bool {
         match self {
-            Self::Session(SessionError::Disabled) => true,
+            Self::Ask(error) => error.is_as_it_should_be(),
             Self::Refused(failure) => {
                 ["starting_up", "draining", "other_filesystem_view"].contains(&failure.id.as_str())
             }
@@ -82,20 +83,10 @@ impl Artifacts {
         ways: &[Way],
         request: artifact_request::Request,
     ) -> Result<(Self, artifact_reply::Reply), ArtifactError> {
-        let mut failure = ArtifactError::Nonsense;
-        for way in ways {
-            let wire = session::adopt(runtime, folders, *way)?;
-            let mut this = Self { wire, staging: None, files: 0 };
-            match this.request(request.clone()) {
-                Ok(reply) => return Ok((this, reply)),
-                // A daemon that is stopped would be stopped for the second try as well.
-                Err(ArtifactError::Wire(error)) if !matches!(error, WireError::Silent) => {
-                    failure = ArtifactError::Wire(error);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Err(failure)
+        let (wire, bytes) = ask::ask(runtime, folders, ways, lane::ARTIFACT, &message(request))?;
+        let mut this = Self { wire, staging: None, files: 0 };
+        let reply = this.answer(&bytes)?;
+        Ok((this, reply))
     }
 
     /// One request.
@@ -103,10 +94,12 @@ impl Artifacts {
         &mut self,
         request: artifact_request::Request,
     ) -> Result<artifact_reply::Reply, ArtifactError> {
-        let client_version = LARDER_VERSION.to_owned();
-        let message = ArtifactRequest { protocol: PROTOCOL_VERSION, client_version, request: Some(request) };
-        let bytes = self.wire.request(lane::ARTIFACT, message.encode_to_vec())?;
-        let reply = ArtifactReply::decode(bytes.as_slice()).map_err(|_| ArtifactError::Nonsense)?;
+        let bytes = self.wire.request(lane::ARTIFACT, message(request))?;
+        self.answer(&bytes)
+    }
+
+    fn answer(&mut self, bytes: &[u8]) -> Result<artifact_reply::Reply, ArtifactError> {
+        let reply = ArtifactReply::decode(bytes).map_err(|_| ArtifactError::Nonsense)?;
         if reply.protocol != PROTOCOL_VERSION || reply.daemon_version != LARDER_VERSION {
             return Err(ArtifactError::Version(reply.daemon_version));
         }
@@ -144,6 +137,11 @@ impl Artifacts {
     }
 }
 
+fn message(request: artifact_request::Request) -> Vec<u8> {
+    let client_version = LARDER_VERSION.to_owned();
+    ArtifactRequest { protocol: PROTOCOL_VERSION, client_version, request: Some(request) }.encode_to_vec()
+}
+
 fn copy(from: &mut impl Read, mut to: File) -> io::Result<(Vec<u8>, u64)> {
     let (mut hasher, mut size, mut chunk) = (Sha256::new(), 0, vec![0; 128 << 10]);
     loop {
@@ -161,17 +159,17 @@ fn copy(from: &mut impl Read, mut to: File) -> io::Result<(Vec<u8>, u64)> {
 }
 
 /// The artifact `key` of `space`, asked for by this process.
-pub(crate) fn name(space: &str, key: &str) -> io::Result<ArtifactName> {
-    let root = rustix::fs::stat("/")?;
-    Ok(ArtifactName {
+pub(crate) fn name(space: &str, key: &str) -> ArtifactName {
+    let (mount_namespace, root_device, root_inode) = ask::filesystem_view();
+    ArtifactName {
         space: space.to_owned(),
         key: key.to_owned(),
         cwd: std::env::current_dir().map(|folder| folder.to_string_lossy().into_owned()).unwrap_or_default(),
         parent_pid: std::os::unix::process::parent_id(),
-        mount_namespace: rustix::fs::stat("/proc/self/ns/mnt").map_or(0, |stat| stat.st_ino),
-        root_device: root.st_dev,
-        root_inode: root.st_ino,
+        mount_namespace,
+        root_device,
+        root_inode,
         session: session::current().unwrap_or_default(),
         ..ArtifactName::default()
-    })
+    }
 }

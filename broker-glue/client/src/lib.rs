@@ -10,6 +10,7 @@ pub mod session;
 pub mod wrapper;
 
 mod artifact;
+mod ask;
 mod broker;
 mod complaint;
 mod run;

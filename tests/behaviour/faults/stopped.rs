@@ -67,6 +67,26 @@ fn only_the_first_client_asks_a_stopped_daemon() {
 }
 
 #[test]
+fn whichever_client_finds_it_stopped_tells_those_of_every_kind() {
+    let kinds: [&[&str]; 3] = [
+        &ARGV,
+        &["run", "--input", "x.c", "--output", "made", "--", "cp", "x.c", "made"],
+        &["fingerprint", "check", "--cache", "seen", "--root", ".", "--ext", "c"],
+    ];
+    for first in 0..kinds.len() {
+        let (sandbox, _) = stopped();
+        let call = |at: usize| sandbox.larder(kinds[at].iter().copied()).output().expect("larder starts");
+        let said = String::from_utf8_lossy(&call(first).stderr).into_owned();
+        assert!(said.lines().count() == 1 && said.contains("is stopped"), "{:?}: {said}", kinds[first]);
+        let asked = waiting(&sandbox);
+        for (at, kind) in kinds.iter().enumerate() {
+            assert!(call(at).stderr.is_empty(), "{kind:?} after {:?}: it has been said", kinds[first]);
+        }
+        assert_eq!(waiting(&sandbox), asked, "after {:?} nobody asked", kinds[first]);
+    }
+}
+
+#[test]
 fn a_daemon_that_stays_stopped_is_replaced() {
     let (sandbox, daemon) = stopped();
     compile(&sandbox);

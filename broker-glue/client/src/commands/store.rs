@@ -115,7 +115,7 @@ fn ask(request: &Request) -> anyhow::Result<(Artifacts, Reply)> {
 }
 
 fn lookup(key: &KeyArgs, only_presence: bool) -> anyhow::Result<Option<(Artifacts, ArtifactFound)>> {
-    let mut name = artifact::name(&key.namespace, &key.key)?;
+    let mut name = artifact::name(&key.namespace, &key.key);
     "store".clone_into(&mut name.tool);
     let request = Request::Lookup(ArtifactLookup { name: Some(name), parts: None, only_presence });
     match ask(&request)? {
@@ -167,7 +167,7 @@ fn put(
         let mode = file.metadata()?.permissions().mode() & 0o777;
         outputs.push(artifacts.stage(path.to_str().unwrap_or_default(), mode, file)?);
     }
-    let mut name = artifact::name(&key.namespace, &key.key)?;
+    let mut name = artifact::name(&key.namespace, &key.key);
     "store".clone_into(&mut name.tool);
     let store =
         ArtifactStore { name: Some(name), outputs, stdout, stderr, exit_code, tool_us: 0, parts: None };

@@ -12,8 +12,9 @@ use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION, lane};
 use prost::Message as _;
 
 use super::paths;
+use crate::ask::{AskError, ask};
+use crate::complaint;
 use crate::session::{self, SessionError, Way};
-use crate::{complaint, stopped};
 
 /// How long a daemon may take to load its state. A go command that is not served builds everything anew.
 const LOADING: Duration = Duration::from_secs(5);
@@ -54,20 +55,15 @@ pub(super) fn open(held: Vec<GoOutput>) -> Result<Opened, Failure> {
     let deadline = Instant::now() + LOADING;
     let mut way = Way::Remembered;
     loop {
-        let mut wire = match session::adopt(&runtime, &folders, way) {
-            Ok(wire) => wire,
-            Err(SessionError::Disabled) => return Err(Failure::Never),
-            Err(error) => return Err(now(&error)),
-        };
-        let reply = wire.request(lane::GO, open.clone());
-        let again = match reply.map(|reply| GoReply::decode(reply.as_slice())) {
-            Ok(Ok(reply)) if reply.daemon_version != LARDER_VERSION => {
+        let asked = ask(&runtime, &folders, &[way], lane::GO, &open);
+        let again = match asked.map(|(wire, reply)| (wire, GoReply::decode(reply.as_slice()))) {
+            Ok((_, Ok(reply))) if reply.daemon_version != LARDER_VERSION => {
                 let daemon = reply.daemon_version;
                 return Err(Failure::Now(format!(
                     "the daemon is of version {daemon} and this client of version {LARDER_VERSION} (hint: larder stop)"
                 )));
             }
-            Ok(Ok(GoReply { reply: Some(go_reply::Reply::Opened(opened)), .. })) => {
+            Ok((wire, Ok(GoReply { reply: Some(go_reply::Reply::Opened(opened)), .. }))) => {
                 let Some(blobs) = paths::blobs(&opened.blobs) else {
                     return Err(Failure::Now("the cache folder's name is no text".to_owned()));
                 };
@@ -75,21 +71,18 @@ pub(super) fn open(held: Vec<GoOutput>) -> Result<Opened, Failure> {
                 let (sender, receiver) = wire.split();
                 return Ok(Opened { sender, receiver, blobs, staging });
             }
-            Ok(Ok(GoReply { reply: Some(go_reply::Reply::Aside(aside)), .. })) => aside.sentence,
-            Ok(Ok(GoReply { reply: Some(go_reply::Reply::Failure(failure)), .. })) => {
+            Ok((_, Ok(GoReply { reply: Some(go_reply::Reply::Aside(aside)), .. }))) => aside.sentence,
+            Ok((_, Ok(GoReply { reply: Some(go_reply::Reply::Failure(failure)), .. }))) => {
                 return Err(Failure::Now(failure.sentence));
             }
             Ok(_) => return Err(Failure::Now("the daemon's answer makes no sense".to_owned())),
-            Err(error @ WireError::Silent) => return Err(now(&error)),
-            Err(error @ WireError::Stopped { pid }) => {
-                stopped::tell(&folders, pid);
-                return Err(now(&error));
-            }
-            // It was just ending: the broker launches the next one.
-            Err(error) => {
+            Err(AskError::Session(SessionError::Disabled)) => return Err(Failure::Never),
+            Err(AskError::Wire(error)) if !matches!(error, WireError::Silent | WireError::Stopped { .. }) => {
+                // It was just ending: the broker launches the next one.
                 way = Way::Broker;
                 error.to_string()
             }
+            Err(error) => return Err(now(&error)),
         };
         if Instant::now() >= deadline {
             return Err(Failure::Now(again));

@@ -21,11 +21,13 @@ use larder_proto::v1::{
     artifact_reply::Reply, artifact_request::Request,
 };
 use larder_tree::Stamp;
+use running_process::broker::client::broker_disabled_by_env;
 use tokio::runtime::Runtime;
 
 use crate::artifact::{self, ArtifactError, Artifacts};
+use crate::ask::BUILDS;
 use crate::complaint;
-use crate::session::{self, Way};
+use crate::session;
 use crate::wrapper::run_tool::{self, Ran, Streams};
 use crate::wrapper::{ToolCall, resolve, streams};
 use inputs::Input;
@@ -102,7 +104,7 @@ impl Why {
 
 fn cached(plan: &Plan, call: &ToolCall, tool: &OsStr, folders: &Folders) -> Result<ExitCode, Aside> {
     // Switched off is switched off before anything is read.
-    if std::env::var_os("RUNNING_PROCESS_DISABLE").is_some_and(|value| value == "1") {
+    if broker_disabled_by_env().unwrap_or(false) {
         return Err(Aside::Quietly);
     }
     let runtime = session::runtime()?;
@@ -113,7 +115,7 @@ fn cached(plan: &Plan, call: &ToolCall, tool: &OsStr, folders: &Folders) -> Resu
             return Err(Aside::Because(format!("failed to lock the outputs: {error}")));
         }
     };
-    let mut name = artifact::name(SPACE, "")?;
+    let mut name = artifact::name(SPACE, "");
     name.tool = call.name.to_string_lossy().into_owned();
     name.source = plan.patterns.first().map(inputs::Pattern::shown).unwrap_or_default();
     name.output = plan.outputs.first().map(|output| output.shown.display().to_string()).unwrap_or_default();
@@ -123,14 +125,13 @@ fn cached(plan: &Plan, call: &ToolCall, tool: &OsStr, folders: &Folders) -> Resu
         Ok(looked) => looked,
         Err(Why(reason, detail)) => {
             let skip = ArtifactSkip { name: Some(name), reason: reason.into(), detail, tool_us: 0 };
-            Artifacts::ask(&runtime, folders, &[Way::Remembered, Way::Broker], Request::Skip(skip))?;
+            Artifacts::ask(&runtime, folders, BUILDS, Request::Skip(skip))?;
             return Err(Aside::Quietly);
         }
     };
     name.key = key.key;
     let lookup = ArtifactLookup { name: Some(name.clone()), parts: key.parts.clone(), only_presence: false };
-    let ways = [Way::Remembered, Way::Broker];
-    let (artifacts, reply) = Artifacts::ask(&runtime, folders, &ways, Request::Lookup(lookup))?;
+    let (artifacts, reply) = Artifacts::ask(&runtime, folders, BUILDS, Request::Lookup(lookup))?;
     match reply {
         Reply::Found(found) => match take(plan, &found) {
             Ok(()) => Ok(replay(&found)),

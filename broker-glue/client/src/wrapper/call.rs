@@ -17,7 +17,7 @@ pub(super) fn lookup(call: &ToolCall, tool: &OsStr) -> io::Result<Lookup> {
         .collect();
     env.sort_by(|a, b| a.name.cmp(&b.name));
     let stderr_terminal = io::stderr().is_terminal();
-    let root = rustix::fs::stat("/")?;
+    let (mount_namespace, root_device, root_inode) = crate::ask::filesystem_view();
     Ok(Lookup {
         cwd: std::env::current_dir()?.into_os_string().into_vec(),
         tool: tool.as_bytes().to_vec(),
@@ -26,9 +26,9 @@ pub(super) fn lookup(call: &ToolCall, tool: &OsStr) -> io::Result<Lookup> {
         env,
         stderr_terminal,
         terminal_columns: if stderr_terminal { columns() } else { 0 },
-        mount_namespace: rustix::fs::stat("/proc/self/ns/mnt").map_or(0, |stat| stat.st_ino),
-        root_device: root.st_dev,
-        root_inode: root.st_ino,
+        mount_namespace,
+        root_device,
+        root_inode,
         session: crate::session::current().unwrap_or_default(),
         parent_pid: std::os::unix::process::parent_id(),
     })

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use larder_glue::folders::Folders;
-use larder_glue::wire::{Wire, WireError};
+use larder_glue::wire::Wire;
 use larder_proto::lane;
 use larder_proto::v1::{
     Abandon, CompileReply, CompileRequest, Hit, Lookup, NotRestored, Publish, Run, compile_reply,
@@ -26,8 +26,7 @@ use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
 use prost::Message as _;
 use tokio::runtime::Runtime;
 
-use crate::session::{self, SessionError, Way};
-use crate::{complaint, stopped};
+use crate::{ask, complaint, session};
 
 pub(crate) use tool::resolve;
 pub use tool::{ToolCall, tool_of};
@@ -91,28 +90,13 @@ fn cached(call: &ToolCall, tool: &OsStr, folders: &Folders, runtime: &Runtime) -
     }
 }
 
-/// Looks the call up; asks the broker once when the remembered daemon has gone.
 fn ask(folders: &Folders, runtime: &Runtime, lookup: Lookup) -> Result<(Wire, compile_reply::Reply), Aside> {
     let payload = request(compile_request::Request::Lookup(lookup));
-    let mut failure = None;
-    for way in [Way::Remembered, Way::Broker] {
-        let mut wire = match session::adopt(runtime, folders, way) {
-            Ok(wire) => wire,
-            Err(SessionError::Disabled | SessionError::Stopped { .. }) => return Err(Aside::Quietly),
-            Err(error) => return Err(Aside::Because(first_line(&error))),
-        };
-        match wire.request(lane::COMPILE, payload.clone()) {
-            Ok(reply) => return decode(&reply).map(|reply| (wire, reply)),
-            // A daemon that is stuck would be stuck for the second try as well.
-            Err(error @ WireError::Silent) => return Err(Aside::Because(first_line(&error))),
-            Err(error @ WireError::Stopped { pid }) => {
-                stopped::tell(folders, pid);
-                return Err(Aside::Because(first_line(&error)));
-            }
-            Err(error) => failure = Some(error),
-        }
+    match ask::ask(runtime, folders, ask::BUILDS, lane::COMPILE, &payload) {
+        Ok((wire, reply)) => decode(&reply).map(|reply| (wire, reply)),
+        Err(error) if error.is_as_it_should_be() => Err(Aside::Quietly),
+        Err(error) => Err(Aside::Because(first_line(&error))),
     }
-    Err(Aside::Because(failure.map_or_else(String::new, |error| first_line(&error))))
 }
 
 fn decode(bytes: &[u8]) -> Result<compile_reply::Reply, Aside> {

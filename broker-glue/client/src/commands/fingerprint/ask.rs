@@ -5,7 +5,6 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use larder_glue::folders::Folders;
-use larder_glue::wire::WireError;
 use larder_proto::v1::{
     FingerprintCheck, FingerprintDepth, FingerprintInvalidate, FingerprintMarkFailure,
     FingerprintMarkSuccess, FingerprintPlace, FingerprintReply, FingerprintRequest, FingerprintSelection,
@@ -16,7 +15,7 @@ use larder_tree::{Depth, MAGIC};
 use prost::Message as _;
 
 use super::{Done, Verb};
-use crate::session::{self, SessionError, Way};
+use crate::{ask, session};
 
 /// The daemon is no help.
 pub(super) enum Aside {
@@ -38,30 +37,21 @@ pub(super) fn daemon(verb: &Verb, cache: &Path) -> Result<Done, Aside> {
         request: Some(request(verb, cache)),
     }
     .encode_to_vec();
-    let mut failure = None;
-    for way in [Way::Remembered, Way::Broker] {
-        let mut wire = match session::adopt(&runtime, &folders, way) {
-            Ok(wire) => wire,
-            Err(SessionError::Disabled) => return Err(Aside::Quietly),
-            Err(error) => return Err(because(error)),
-        };
-        match wire.request(lane::FINGERPRINT, payload.clone()) {
-            // The connection stays until the reply's file is read, and so does that file.
-            Ok(reply) => return done(&reply),
-            Err(error @ WireError::Silent) => return Err(because(error)),
-            Err(error) => failure = Some(because(error)),
-        }
+    match ask::ask(&runtime, &folders, ask::BUILDS, lane::FINGERPRINT, &payload) {
+        // The connection stays until the reply's file is read, and so does that file.
+        Ok((_wire, reply)) => done(&reply),
+        Err(error) if error.is_as_it_should_be() => Err(Aside::Quietly),
+        Err(error) => Err(because(error)),
     }
-    Err(failure.unwrap_or(Aside::Quietly))
 }
 
 fn request(verb: &Verb, cache: &Path) -> Request {
-    let root = rustix::fs::stat("/");
+    let (mount_namespace, root_device, root_inode) = ask::filesystem_view();
     let place = Some(FingerprintPlace {
         cache: cache.as_os_str().as_bytes().to_vec(),
-        mount_namespace: rustix::fs::stat("/proc/self/ns/mnt").map_or(0, |stat| stat.st_ino),
-        root_device: root.map_or(0, |root| root.st_dev),
-        root_inode: root.map_or(0, |root| root.st_ino),
+        mount_namespace,
+        root_device,
+        root_inode,
         session: session::current().unwrap_or_default(),
     });
     match verb {

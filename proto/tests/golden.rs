@@ -330,7 +330,14 @@ fn artifact_parts() -> ArtifactParts {
 }
 
 fn artifact_output() -> ArtifactOutput {
-    ArtifactOutput { name: "0".into(), file: b"1".to_vec(), size: 2, mode: 0o644, hash: vec![3; 32] }
+    ArtifactOutput {
+        name: "0".into(),
+        file: b"1".to_vec(),
+        size: 2,
+        mode: 0o644,
+        hash: vec![3; 32],
+        ..ArtifactOutput::default()
+    }
 }
 
 #[test]
@@ -351,8 +358,15 @@ fn artifact_requests_keep_their_bytes() {
         parts,
     };
     golden("artifact_store.bin", &request(Request::Store(store)));
-    let skip = ArtifactSkip { name, reason: "tool_failed".into(), detail: "x".into(), tool_us: 9 };
-    golden("artifact_skip.bin", &request(Request::Skip(skip)));
+    let skip = ArtifactSkip {
+        name,
+        reason: "tool_failed".into(),
+        detail: "x".into(),
+        tool_us: 9,
+        ..ArtifactSkip::default()
+    };
+    golden("artifact_skip.bin", &request(Request::Skip(skip.clone())));
+    golden("artifact_skip_of_hit.bin", &request(Request::Skip(ArtifactSkip { record: 10, ..skip })));
     golden("artifact_open.bin", &request(Request::Open(ArtifactOpen {})));
 }
 
@@ -367,8 +381,12 @@ fn artifact_replies_keep_their_bytes() {
         exit_code: 7,
         tool_us: 8,
         created_unix_ms: 9,
+        ..ArtifactFound::default()
     };
-    golden("artifact_found.bin", &reply(Reply::Found(found)));
+    golden("artifact_found.bin", &reply(Reply::Found(found.clone())));
+    let stamped = ArtifactOutput { blob_mtime_ns: 4, blob_ctime_ns: 5, blob_inode: 6, ..artifact_output() };
+    let found = ArtifactFound { outputs: vec![stamped], record: 10, ..found };
+    golden("artifact_found_stamped.bin", &reply(Reply::Found(found)));
     let (reason, sentence) = ("input_changed".into(), "it has changed".into());
     let absent = ArtifactAbsent { reason, sentence, detail: "x".into() };
     golden("artifact_absent.bin", &reply(Reply::Absent(absent)));

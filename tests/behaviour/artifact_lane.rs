@@ -104,6 +104,7 @@ fn output(name: &str, file: &str, content: &[u8]) -> ArtifactOutput {
         size: digest.size,
         mode: 0o644,
         hash: digest.hash.to_vec(),
+        ..ArtifactOutput::default()
     }
 }
 

@@ -99,6 +99,42 @@ fn what_a_tool_would_write_into_is_left_to_the_tool() {
 }
 
 #[test]
+fn a_hit_that_cannot_be_put_in_place_is_counted_as_what_it_was() {
+    let sandbox = bench();
+    fs::create_dir(sandbox.work().join("out")).expect("ours");
+    run(&sandbox, &OPTIONS, MAKE);
+    let made = sandbox.work().join("out/made");
+    // Larder would give it another mode than the tool does.
+    fs::set_permissions(&made, Permissions::from_mode(0o600)).expect("ours");
+    let output = run(&sandbox, &OPTIONS, MAKE);
+    assert!(output.status.success() && output.stderr == b"told\n", "{output:?}");
+    assert_eq!((reason(&sandbox).as_str(), runs(&sandbox)), ("output_not_a_file", 2));
+    assert_eq!(sandbox.service("artifact")["hits"], 0, "{}", sandbox.stats());
+}
+
+#[test]
+fn a_tool_that_is_replaced_while_it_runs_is_not_kept() {
+    let sandbox = bench();
+    let tool = sandbox.write("tool", "#!/bin/sh\ncat in.txt >made\ncp other tool.new; mv tool.new tool\n");
+    sandbox.write("other", "#!/bin/sh\necho other >made\n");
+    for name in ["tool", "other"] {
+        fs::set_permissions(sandbox.work().join(name), Permissions::from_mode(0o755)).expect("ours");
+    }
+    sandbox.settle();
+    let options = ["--input", "*.txt", "--output", "made"];
+    let call = || {
+        let output = through(&sandbox, &options, &["./tool"]).output().expect("larder starts");
+        assert!(output.status.success(), "{output:?}");
+        sandbox.settle();
+    };
+    call();
+    assert_eq!(reason(&sandbox), "inputs_changed_meanwhile");
+    call();
+    assert_eq!(fs::read_to_string(sandbox.work().join("made")).expect("made"), "other\n");
+    assert!(tool.exists());
+}
+
+#[test]
 fn each_change_of_what_counts_is_a_miss_with_its_reason() {
     let sandbox = bench();
     sandbox.write("tool", "#!/bin/sh\ncat in.txt >made\n");

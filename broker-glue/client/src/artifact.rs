@@ -133,7 +133,8 @@ impl Artifacts {
         let path = staging.join(&file);
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let (hash, size) = made.and_then(|made| copy(&mut from, made)).map_err(failed)?;
-        Ok(ArtifactOutput { name: name.to_owned(), file: file.into_bytes(), size, mode, hash })
+        let (name, file) = (name.to_owned(), file.into_bytes());
+        Ok(ArtifactOutput { name, file, size, mode, hash, ..ArtifactOutput::default() })
     }
 }
 

@@ -11,6 +11,7 @@ pub mod wrapper;
 
 mod artifact;
 mod ask;
+mod blob;
 mod broker;
 mod complaint;
 mod run;

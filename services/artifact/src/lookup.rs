@@ -30,7 +30,7 @@ impl Core {
         let mut outputs = Vec::with_capacity(kept.outputs.len());
         for output in &kept.outputs {
             self.store.pin(connection, &output.digest)?;
-            let Some(blob) = self.store.blob(&output.digest)? else {
+            let Some((blob, stamp)) = self.store.stamped_blob(&output.digest)? else {
                 return Ok(self.absent(start, name, Reason::ResultGone, output.name.clone()));
             };
             outputs.push(ArtifactOutput {
@@ -39,11 +39,14 @@ impl Core {
                 size: output.digest.size,
                 mode: output.mode,
                 hash: output.digest.hash.to_vec(),
+                blob_mtime_ns: stamp.mtime_ns,
+                blob_ctime_ns: stamp.ctime_ns,
+                blob_inode: stamp.inode,
             });
         }
         let bytes = if lookup.only_presence { 0 } else { outputs.iter().map(|output| output.size).sum() };
         let record = NewRecord { tool_us: kept.tool_us, bytes, ..NewRecord::default() };
-        self.record(start, Reason::ArtifactFound, name, record);
+        let record = self.record(start, Reason::ArtifactFound, name, record);
         if lookup.only_presence {
             return Ok(Reply::Found(ArtifactFound::default()));
         }
@@ -54,6 +57,7 @@ impl Core {
             exit_code: kept.exit_code,
             tool_us: kept.tool_us,
             created_unix_ms: kept.created_unix_ms,
+            record,
         }))
     }
 

@@ -88,6 +88,11 @@ fn says_why(reason: Reason) -> bool {
     reason.outcome() == Outcome::Uncacheable || reason == Reason::StoreFailed
 }
 
+/// Whether a client may say it of a hit that was of no use.
+fn takes_back(reason: Reason) -> bool {
+    matches!(reason, Reason::RestoreFailed | Reason::OutputNotAFile | Reason::ResultGone)
+}
+
 impl Core {
     fn answer(&self, connection: ConnectionId, start: u64, request: &[u8]) -> Reply {
         let mut name = ArtifactName::default();
@@ -124,9 +129,14 @@ impl Core {
     fn skip(&self, start: u64, name: &ArtifactName, skip: ArtifactSkip) -> Result<Reply, Refusal> {
         let known = Reason::ALL.iter().find(|reason| reason.id() == skip.reason);
         // Only why nothing is kept: what was found or kept is counted when that happens.
-        let Some(reason) = known.filter(|reason| says_why(**reason)) else {
+        let fits = if skip.record > 0 { takes_back } else { says_why };
+        let Some(reason) = known.filter(|reason| fits(**reason)) else {
             return Err(Refusal(Reason::RequestMalformed, "the reason is none to keep nothing".to_owned()));
         };
+        if skip.record > 0 {
+            self.context.board.take_back(NAME, skip.record, *reason);
+            return Ok(Reply::Skipped(ArtifactSkipped {}));
+        }
         let record = NewRecord { detail: skip.detail, tool_us: skip.tool_us, ..NewRecord::default() };
         self.record(start, *reason, name, record);
         Ok(Reply::Skipped(ArtifactSkipped {}))
@@ -147,7 +157,7 @@ impl Core {
         Ok(hasher.finish_key())
     }
 
-    pub(crate) fn record(&self, start: u64, reason: Reason, name: &ArtifactName, record: NewRecord) {
+    pub(crate) fn record(&self, start: u64, reason: Reason, name: &ArtifactName, record: NewRecord) -> u64 {
         let clock = &self.context.clock;
         let text = |text: &str| text.chars().take(MAX_TEXT).collect::<String>();
         let key = if name.key.is_empty() { String::new() } else { format!("{}/{}", name.space, name.key) };
@@ -164,7 +174,7 @@ impl Core {
             key: text(&key),
             ..record
         };
-        self.context.board.record(NAME, reason, record);
+        self.context.board.record(NAME, reason, record)
     }
 
     pub(crate) fn staging(&self) -> MutexGuard<'_, HashMap<ConnectionId, PathBuf>> {

@@ -1,7 +1,7 @@
 //! `larder store put|get|has`
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,6 +15,7 @@ use larder_proto::v1::{
 };
 
 use crate::artifact::{self, ArtifactError, Artifacts};
+use crate::blob::Blob;
 use crate::run::restore;
 use crate::session::{self, Way};
 
@@ -202,8 +203,7 @@ fn get(key: &KeyArgs, into: Option<&Path>, replay: bool) -> anyhow::Result<ExitC
         let [only] = found.outputs.as_slice() else {
             bail!("failed to print {}: it has {} outputs\nhint: --into DIR", key.key, found.outputs.len());
         };
-        let mut content = Vec::new();
-        restore::blob(only)?.read_to_end(&mut content)?;
+        let content = Blob::from(only).read()?;
         io::stdout().lock().write_all(&content)?;
         return Ok(ExitCode::SUCCESS);
     };

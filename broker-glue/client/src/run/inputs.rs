@@ -1,14 +1,13 @@
 //! The files that a command is said to read.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use globset::{GlobBuilder, GlobMatcher};
-use larder_tree::Stamp;
+use larder_tree::{Plain, Reader as _, Stamp};
 use sha2::{Digest as _, Sha256};
 
 /// Most files that all globs of a command may match.
@@ -157,35 +156,20 @@ pub(crate) struct Input {
 impl Input {
     /// Reads the file at `path`.
     pub(crate) fn read(path: PathBuf) -> io::Result<Self> {
-        let began = crate::wrapper::run_tool::file_time_ns();
-        // Opened without waiting for a writer, should it be a pipe.
-        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
-        if !path.metadata()?.is_file() {
-            return Err(io::Error::other("it is not an ordinary file"));
-        }
-        let mut file = File::options().read(true).custom_flags(flags.bits().cast_signed()).open(&path)?;
-        let metadata = file.metadata()?;
-        let stamp = Stamp::of(&metadata);
-        let (mut content, mut chunk) = (Sha256::new(), vec![0; 128 << 10]);
-        loop {
-            match file.read(&mut chunk) {
-                Ok(0) => break,
-                Ok(count) => content.update(&chunk[..count]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let reading = Plain::by_system_time().read(&path).map_err(io::Error::other)?;
+        let metadata = path.metadata()?;
         let link = path.read_link().map(|to| to.into_os_string().into_encoded_bytes()).unwrap_or_default();
         let mut whole = Sha256::new();
-        whole.update(content.finalize());
+        whole.update(reading.digest.hash);
         whole.update((metadata.mode() & 0o7777).to_le_bytes());
         whole.update(link);
-        let lasting = stamp.proves_content_at(began) && Stamp::of(&file.metadata()?) == stamp;
-        Ok(Self { path, digest: whole.finalize().to_vec(), stamp, lasting })
+        // The mode is that of what was read.
+        let lasting = reading.lasting && Stamp::of(&metadata) == reading.stamp;
+        Ok(Self { path, digest: whole.finalize().to_vec(), stamp: reading.stamp, lasting })
     }
 
     /// Whether it is what was read, and has been all the while.
-    fn is_unchanged(&self) -> bool {
+    pub(crate) fn is_unchanged(&self) -> bool {
         self.lasting && self.path.metadata().is_ok_and(|now| Stamp::of(&now) == self.stamp)
     }
 }

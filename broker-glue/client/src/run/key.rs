@@ -23,6 +23,9 @@ const MAX_PARTS: usize = 20_000;
 /// Deepest chain of scripts that run scripts.
 const MAX_INTERPRETERS: usize = 4;
 
+/// Of a script's first line so many bytes are looked at.
+const MAX_FIRST_LINE: u64 = 512;
+
 /// Framed, so that no two sequences of fields are one.
 #[derive(Default)]
 struct Fields(Sha256);
@@ -48,6 +51,8 @@ impl Fields {
 pub(crate) struct RunKey {
     pub(crate) key: String,
     pub(crate) parts: Option<ArtifactParts>,
+    /// The tool, and the programs that run it where it is a script.
+    pub(crate) programs: Vec<Input>,
 }
 
 impl RunKey {
@@ -60,7 +65,9 @@ impl RunKey {
         let mut part = |kind: ArtifactPartKind, name: &[u8], digest: Vec<u8>| {
             parts.push(ArtifactPart { kind: kind.into(), name: shown(name), digest });
         };
-        part(ArtifactPartKind::Tool, call.name.as_bytes(), identity(Path::new(tool), MAX_INTERPRETERS)?);
+        let mut programs = Vec::new();
+        let tool = identity(Path::new(tool), MAX_INTERPRETERS, &mut programs)?;
+        part(ArtifactPartKind::Tool, call.name.as_bytes(), tool);
         let words: Vec<&[u8]> =
             std::iter::once(&call.name).chain(&call.args).map(|word| word.as_bytes()).collect();
         part(ArtifactPartKind::Command, b"", Fields::of(&words));
@@ -99,7 +106,7 @@ impl RunKey {
         let key = all.end().iter().map(|byte| format!("{byte:02x}")).collect();
         let comparable = parts.len() <= MAX_PARTS && parts.iter().all(|part| part.name.len() <= 4096);
         let parts = comparable.then(|| ArtifactParts { slot: slot(plan, call), parts });
-        Ok(Self { key, parts })
+        Ok(Self { key, parts, programs })
     }
 }
 
@@ -130,30 +137,20 @@ fn streams(plan: &Plan) -> Vec<u8> {
     vec![u8::from(plan.one_output), u8::from(terminal), low, high]
 }
 
-/// The path and the bytes of a program, and of what runs it where it is a script.
-fn identity(tool: &Path, depth: usize) -> io::Result<Vec<u8>> {
-    let (mut file, mut content, mut chunk) = (File::open(tool)?, Sha256::new(), vec![0; 128 << 10]);
+/// The program at `tool`, and what runs it where it is a script, added to `programs`; names all of them.
+fn identity(tool: &Path, depth: usize, programs: &mut Vec<Input>) -> io::Result<Vec<u8>> {
     let mut begin = Vec::new();
-    loop {
-        match file.read(&mut chunk) {
-            Ok(0) => break,
-            Ok(count) => {
-                content.update(&chunk[..count]);
-                let room = 512_usize.saturating_sub(begin.len());
-                begin.extend_from_slice(&chunk[..count.min(room)]);
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+    File::open(tool)?.take(MAX_FIRST_LINE).read_to_end(&mut begin)?;
+    let program = Input::read(tool.to_owned())?;
     let mut fields = Fields::default();
     fields.add(tool.as_os_str().as_bytes());
-    fields.add(&content.finalize());
+    fields.add(&program.digest);
+    programs.push(program);
     for interpreter in interpreters(&begin) {
         if depth == 0 {
             return Err(io::Error::other("too many scripts run each other"));
         }
-        fields.add(&identity(&interpreter, depth - 1)?);
+        fields.add(&identity(&interpreter, depth - 1, programs)?);
     }
     Ok(fields.end())
 }

@@ -26,6 +26,7 @@ use tokio::runtime::Runtime;
 
 use crate::artifact::{self, ArtifactError, Artifacts};
 use crate::ask::BUILDS;
+use crate::blob::BlobError;
 use crate::complaint;
 use crate::session;
 use crate::wrapper::run_tool::{self, Ran, Streams};
@@ -124,23 +125,30 @@ fn cached(plan: &Plan, call: &ToolCall, tool: &OsStr, folders: &Folders) -> Resu
     let (inputs, key) = match look(plan, call, tool) {
         Ok(looked) => looked,
         Err(Why(reason, detail)) => {
-            let skip = ArtifactSkip { name: Some(name), reason: reason.into(), detail, tool_us: 0 };
+            let skip =
+                ArtifactSkip { name: Some(name), reason: reason.into(), detail, ..ArtifactSkip::default() };
             Artifacts::ask(&runtime, folders, BUILDS, Request::Skip(skip))?;
             return Err(Aside::Quietly);
         }
     };
-    name.key = key.key;
+    name.key.clone_from(&key.key);
     let lookup = ArtifactLookup { name: Some(name.clone()), parts: key.parts.clone(), only_presence: false };
-    let (artifacts, reply) = Artifacts::ask(&runtime, folders, BUILDS, Request::Lookup(lookup))?;
+    let (mut artifacts, reply) = Artifacts::ask(&runtime, folders, BUILDS, Request::Lookup(lookup))?;
     match reply {
         Reply::Found(found) => match take(plan, &found) {
             Ok(()) => Ok(replay(&found)),
-            // The command writes all outputs anew.
-            Err(_) => Err(Aside::Quietly),
+            Err(reason) => {
+                let (name, reason) = (Some(name), reason.to_owned());
+                let told = ArtifactSkip { name, reason, record: found.record, ..ArtifactSkip::default() };
+                // It has been counted as a hit. The command, which writes all outputs anew, runs whether that is put
+                // right or not.
+                let _ = artifacts.request(Request::Skip(told));
+                Err(Aside::Quietly)
+            }
         },
         Reply::Absent(_) => {
-            let mut miss =
-                Miss { plan, call, tool, inputs: &inputs, before, name, parts: key.parts, artifacts };
+            let RunKey { parts, programs, .. } = key;
+            let mut miss = Miss { plan, call, tool, inputs, programs, before, name, parts, artifacts };
             let ended = miss.run(&runtime);
             drop(locked);
             match ended {
@@ -185,16 +193,19 @@ fn look(plan: &Plan, call: &ToolCall, tool: &OsStr) -> Result<(Vec<Input>, RunKe
     Ok((inputs, key))
 }
 
-/// Puts what was found in place.
-fn take(plan: &Plan, found: &ArtifactFound) -> io::Result<()> {
+/// Puts what was found in place; else the id of the reason why that is not possible.
+fn take(plan: &Plan, found: &ArtifactFound) -> Result<(), &'static str> {
     let mut pairs = Vec::with_capacity(plan.outputs.len());
     for (number, output) in plan.outputs.iter().enumerate() {
         let number = number.to_string();
         let kept = found.outputs.iter().find(|kept| kept.name == number);
         let kept = kept.filter(|kept| restore::gives_way(&output.place, kept.mode));
-        pairs.push((kept.ok_or(io::ErrorKind::InvalidData)?, output.place.as_path()));
+        pairs.push((kept.ok_or("output_not_a_file")?, output.place.as_path()));
     }
-    restore::all(pairs.into_iter())
+    restore::all(pairs.into_iter()).map_err(|error| match error {
+        BlobError::Changed => "result_gone",
+        BlobError::Write(_) => "restore_failed",
+    })
 }
 
 /// The streams and the exit code of a result that has been restored.
@@ -210,7 +221,8 @@ struct Miss<'a> {
     plan: &'a Plan,
     call: &'a ToolCall,
     tool: &'a OsStr,
-    inputs: &'a [Input],
+    inputs: Vec<Input>,
+    programs: Vec<Input>,
     /// The outputs as they were.
     before: Vec<Option<Stamp>>,
     name: ArtifactName,
@@ -224,8 +236,8 @@ impl Miss<'_> {
         let shape = if self.plan.one_output { Streams::NoInputOneOutput } else { Streams::NoInput };
         let mut ran = run_tool::run(runtime, self.call, self.tool, &self.call.args, shape).ok()?;
         let request = self.result(&mut ran).unwrap_or_else(|Why(reason, detail)| {
-            let (name, tool_us) = (Some(self.name.clone()), ran.tool_us);
-            Request::Skip(ArtifactSkip { name, reason: reason.to_owned(), detail, tool_us })
+            let (name, reason, tool_us) = (Some(self.name.clone()), reason.to_owned(), ran.tool_us);
+            Request::Skip(ArtifactSkip { name, reason, detail, tool_us, record: 0 })
         });
         // The command has done its work: a daemon that has gone away by now costs the build nothing.
         let _ = self.artifacts.request(request);
@@ -244,7 +256,9 @@ impl Miss<'_> {
         if ran.stdout.len().max(ran.stderr.len()) >= streams::KEPT {
             return nothing("streams_too_large");
         }
-        if let Some(path) = inputs::changed(&self.plan.patterns, self.inputs) {
+        let program = self.programs.iter().find(|program| !program.is_unchanged());
+        let program = program.map(|program| program.path.clone());
+        if let Some(path) = program.or_else(|| inputs::changed(&self.plan.patterns, &self.inputs)) {
             return Err(Why::of("inputs_changed_meanwhile", &path));
         }
         let mut outputs = Vec::with_capacity(self.plan.outputs.len());

@@ -1,23 +1,14 @@
 //! Outputs of an artifact, written with the caller's own rights.
 
-use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use larder_proto::v1::ArtifactOutput;
 use rustix::fs::Access;
 
-/// The content of `output`.
-pub(crate) fn blob(output: &ArtifactOutput) -> io::Result<File> {
-    let blob = File::open(PathBuf::from(OsString::from_vec(output.file.clone())))?;
-    if blob.metadata()?.size() != output.size {
-        return Err(io::Error::other("the blob is not of the size it had"));
-    }
-    Ok(blob)
-}
+use crate::blob::{Blob, BlobError};
 
 /// A file beside the one whose place it is to take; removed unless it does.
 struct Beside<'a> {
@@ -36,41 +27,45 @@ impl Drop for Beside<'_> {
 ///
 /// # Errors
 /// When one of them cannot be written; unless the last step failed, all that was there is still there.
-pub(crate) fn all<'a>(outputs: impl Iterator<Item = (&'a ArtifactOutput, &'a Path)>) -> io::Result<()> {
+pub(crate) fn all<'a>(
+    outputs: impl Iterator<Item = (&'a ArtifactOutput, &'a Path)>,
+) -> Result<(), BlobError> {
     // Beyond its limit a write is answered with a signal, which would end us and not the tool.
     let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
     let mut staged = Vec::new();
     for (number, (output, place)) in outputs.enumerate() {
         if limit.is_some_and(|limit| output.size > limit) {
-            return Err(io::ErrorKind::FileTooLarge.into());
+            return Err(write(io::ErrorKind::FileTooLarge));
         }
         staged.push(write_beside(output, place, number)?);
     }
     for file in &staged {
-        std::fs::rename(&file.beside, file.place)?;
+        std::fs::rename(&file.beside, file.place).map_err(BlobError::Write)?;
     }
     Ok(())
 }
 
-fn write_beside<'a>(output: &ArtifactOutput, place: &'a Path, number: usize) -> io::Result<Beside<'a>> {
+fn write(kind: io::ErrorKind) -> BlobError {
+    BlobError::Write(kind.into())
+}
+
+fn write_beside<'a>(
+    output: &ArtifactOutput,
+    place: &'a Path,
+    number: usize,
+) -> Result<Beside<'a>, BlobError> {
     if let Some(folder) = place.parent() {
-        std::fs::create_dir_all(folder)?;
+        std::fs::create_dir_all(folder).map_err(BlobError::Write)?;
     }
     if place.symlink_metadata().is_ok_and(|there| there.is_dir()) {
-        return Err(io::ErrorKind::IsADirectory.into());
+        return Err(write(io::ErrorKind::IsADirectory));
     }
     let name = format!(".larder-{}-{number}", std::process::id());
     let beside = Beside { beside: place.with_file_name(name), place };
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside.beside)?;
-    let mut blob = blob(output)?;
-    #[cfg(target_os = "linux")]
-    let cloned = rustix::fs::ioctl_ficlone(&file, &blob).is_ok();
-    #[cfg(not(target_os = "linux"))]
-    let cloned = false;
-    if !cloned && io::copy(&mut blob, &mut file)? != output.size {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    file.set_permissions(std::fs::Permissions::from_mode(output.mode))?;
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside.beside);
+    let file = file.map_err(BlobError::Write)?;
+    Blob::from(output).write_into(&file)?;
+    file.set_permissions(std::fs::Permissions::from_mode(output.mode)).map_err(BlobError::Write)?;
     Ok(beside)
 }
 
@@ -90,17 +85,10 @@ pub(crate) fn gives_way(place: &Path, mode: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::ffi::OsStrExt as _;
-
     use super::*;
 
     fn output(blob: &Path, size: u64) -> ArtifactOutput {
-        ArtifactOutput {
-            file: blob.as_os_str().as_bytes().to_vec(),
-            size,
-            mode: 0o640,
-            ..ArtifactOutput::default()
-        }
+        ArtifactOutput { size, mode: 0o640, ..crate::blob::tests::artifact(blob) }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use larder_proto::v1::{Hit, NotRestoredCause, OutputFile, WriteStyle};
 use rustix::fs::Access;
 
 use super::call;
+use crate::blob::{Blob, BlobError};
 
 /// Larger than most lists of what a tool reads, bytes.
 const ROOM: usize = 256 << 10;
@@ -116,37 +117,10 @@ fn fill(file: &mut File, output: &OutputFile) -> Result<(), NotRestoredCause> {
     if output.blob.is_empty() {
         return file.write_all(&output.inline).map_err(|_| NotRestoredCause::Write);
     }
-    let blob = File::open(call::os(&output.blob)).map_err(|_| NotRestoredCause::Blob)?;
-    is_as_proven(&blob, output)?;
-    clone_or_copy(&blob, file, output.size).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => NotRestoredCause::Blob,
-        _ => NotRestoredCause::Write,
-    })?;
-    // Nor was it changed while it was read.
-    is_as_proven(&blob, output)
-}
-
-/// The daemon has proven the content of a file of this stamp.
-fn is_as_proven(blob: &File, output: &OutputFile) -> Result<(), NotRestoredCause> {
-    let found = blob.metadata().map_err(|_| NotRestoredCause::Blob)?;
-    let nanoseconds = |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
-    let stamp = (
-        nanoseconds(found.mtime(), found.mtime_nsec()),
-        nanoseconds(found.ctime(), found.ctime_nsec()),
-        found.ino(),
-    );
-    let proven = (output.blob_mtime_ns, output.blob_ctime_ns, output.blob_inode);
-    if found.size() == output.size && stamp == proven { Ok(()) } else { Err(NotRestoredCause::Blob) }
-}
-
-fn clone_or_copy(blob: &File, mut file: &File, size: u64) -> io::Result<()> {
-    #[cfg(target_os = "linux")]
-    if rustix::fs::ioctl_ficlone(file, blob).is_ok() {
-        return Ok(());
-    }
-    // Linux does this within the kernel.
-    let copied = io::copy(&mut &*blob, &mut file)?;
-    if copied == size { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    Blob::from(output).write_into(file).map_err(|error| match error {
+        BlobError::Changed => NotRestoredCause::Blob,
+        BlobError::Write(_) => NotRestoredCause::Write,
+    })
 }
 
 #[cfg(test)]
@@ -155,17 +129,12 @@ mod tests {
     use std::os::unix::ffi::OsStrExt as _;
 
     fn output(path: &Path, blob: &Path, size: u64) -> OutputFile {
-        let found = blob.metadata().expect("a blob");
         OutputFile {
-            blob_mtime_ns: found.mtime() * 1_000_000_000 + found.mtime_nsec(),
-            blob_ctime_ns: found.ctime() * 1_000_000_000 + found.ctime_nsec(),
-            blob_inode: found.ino(),
             path: path.as_os_str().as_bytes().to_vec(),
-            blob: blob.as_os_str().as_bytes().to_vec(),
-            inline: Vec::new(),
             size,
             mode: 0o666,
             style: WriteStyle::Replace.into(),
+            ..crate::blob::tests::compiled(blob)
         }
     }
 

@@ -15,7 +15,7 @@ use larder_proto::v1::{
 };
 use larder_proto::{PROTOCOL_VERSION, lane};
 use larder_service::Digest;
-use larder_tests::{Sandbox, wait_until};
+use larder_tests::{Sandbox, connect, defined_requests, wait_until};
 use prost::Message as _;
 use running_process::broker::protocol::{Frame, encode_framed};
 
@@ -67,16 +67,11 @@ fn message(protocol: u32, request: Option<Request>) -> Vec<u8> {
     ArtifactRequest { protocol, client_version: "0.0.1".to_owned(), request }.encode_to_vec()
 }
 
-fn connect(sandbox: &Sandbox) -> UnixStream {
-    let status = sandbox.status().expect("it runs");
-    UnixStream::connect(status["endpoint"].as_str().expect("a path")).expect("the daemon listens")
-}
-
 struct Peer(Wire);
 
 impl Peer {
     fn new(sandbox: &Sandbox) -> Self {
-        Self(Wire::new(connect(sandbox).into()).expect("our own daemon"))
+        Self(connect(&sandbox.endpoint()))
     }
 
     fn bytes(&mut self, bytes: Vec<u8>) -> Reply {
@@ -110,14 +105,7 @@ fn output(name: &str, file: &str, content: &[u8]) -> ArtifactOutput {
 
 #[test]
 fn each_request_of_the_definition_is_tried_here() {
-    let text = include_str!("../../proto/larder/v1/artifact.proto");
-    let defined: BTreeSet<&str> = text
-        .lines()
-        .skip_while(|line| !line.contains("oneof request"))
-        .skip(1)
-        .take_while(|line| !line.contains('}'))
-        .filter_map(|line| line.split_whitespace().nth(1))
-        .collect();
+    let defined = defined_requests(include_str!("../../proto/larder/v1/artifact.proto"));
     let tried: BTreeSet<&str> = requests().into_iter().map(|(name, _)| name).collect();
     assert_eq!(tried, defined);
 }
@@ -221,7 +209,7 @@ fn a_peer_that_vanishes_leaves_nothing_half_stored() {
     for (name, request) in requests() {
         let frame = Frame::request(lane::ARTIFACT.0, message(PROTOCOL_VERSION, Some(request)));
         let bytes = encode_framed(&frame.with_request_id(1)).expect("small");
-        let mut stream = connect(&sandbox);
+        let mut stream = UnixStream::connect(sandbox.endpoint()).expect("the daemon listens");
         stream.write_all(&bytes[..bytes.len() / 2]).expect("the daemon reads");
         drop(stream);
         assert!(matches!(Peer::new(&sandbox).ask(lookup("k")), Reply::Absent(_)), "after half of {name}");

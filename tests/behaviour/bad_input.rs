@@ -14,7 +14,7 @@ fn running() -> (Sandbox, String) {
     let sandbox = Sandbox::new();
     sandbox.write_settled("x.c", "int x;\n");
     same_as_alone(&sandbox, &ARGV);
-    let endpoint = sandbox.status().expect("it runs")["endpoint"].as_str().expect("a path").to_owned();
+    let endpoint = sandbox.endpoint();
     (sandbox, endpoint)
 }
 

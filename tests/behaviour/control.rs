@@ -10,7 +10,7 @@ use larder_proto::v1::{
     control_reply, control_request,
 };
 use larder_proto::{PROTOCOL_VERSION, lane};
-use larder_tests::{Sandbox, alive, same_as_alone, wait_until};
+use larder_tests::{Sandbox, alive, connect, defined_requests, same_as_alone, wait_until};
 use prost::Message as _;
 use running_process::broker::protocol::{Frame, encode_framed};
 
@@ -32,14 +32,8 @@ fn message(protocol: u32, request: Option<control_request::Request>) -> Vec<u8> 
     ControlRequest { protocol, client_version: "0.0.1".to_owned(), request }.encode_to_vec()
 }
 
-fn endpoint(sandbox: &Sandbox) -> String {
-    sandbox.status().expect("it runs")["endpoint"].as_str().expect("a path").to_owned()
-}
-
 fn ask(endpoint: &str, bytes: Vec<u8>) -> control_reply::Reply {
-    let stream = UnixStream::connect(endpoint).expect("the daemon listens");
-    let mut wire = Wire::new(stream.into()).expect("our own daemon");
-    let reply = wire.request(lane::CONTROL, bytes).expect("a reply");
+    let reply = connect(endpoint).request(lane::CONTROL, bytes).expect("a reply");
     let reply = ControlReply::decode(reply.as_slice()).expect("a message");
     assert_eq!(reply.protocol, PROTOCOL_VERSION, "every reply says what the daemon speaks");
     reply.reply.expect("not empty")
@@ -59,14 +53,7 @@ fn is_answer_to(name: &str, reply: &control_reply::Reply) -> bool {
 
 #[test]
 fn each_request_of_the_definition_is_tried_here() {
-    let text = include_str!("../../proto/larder/v1/control.proto");
-    let defined: BTreeSet<&str> = text
-        .lines()
-        .skip_while(|line| !line.contains("oneof request"))
-        .skip(1)
-        .take_while(|line| !line.contains('}'))
-        .filter_map(|line| line.split_whitespace().nth(1))
-        .collect();
+    let defined = defined_requests(include_str!("../../proto/larder/v1/control.proto"));
     let tried: BTreeSet<&str> = requests().into_iter().map(|(name, _)| name).collect();
     assert_eq!(tried, defined);
 }
@@ -75,7 +62,7 @@ fn each_request_of_the_definition_is_tried_here() {
 fn each_request_is_answered_and_of_a_neighbouring_version_status_and_shutdown() {
     for protocol in [PROTOCOL_VERSION, PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1] {
         let sandbox = Sandbox::started();
-        let (endpoint, pid) = (endpoint(&sandbox), sandbox.pid("larderd"));
+        let (endpoint, pid) = (sandbox.endpoint(), sandbox.pid("larderd"));
         let (last, others): (Vec<_>, Vec<_>) =
             requests().into_iter().partition(|(name, _)| *name == "shutdown");
         for (name, request) in others.into_iter().chain(last) {
@@ -94,7 +81,7 @@ fn each_request_is_answered_and_of_a_neighbouring_version_status_and_shutdown() 
 #[test]
 fn bad_input_to_each_request_and_unknown_requests_get_typed_answers() {
     let sandbox = Sandbox::started();
-    let endpoint = endpoint(&sandbox);
+    let endpoint = sandbox.endpoint();
     for (name, request) in requests() {
         let mut broken = message(PROTOCOL_VERSION, Some(request));
         // One byte of a length-delimited field that is announced and does not come.
@@ -113,7 +100,7 @@ fn bad_input_to_each_request_and_unknown_requests_get_typed_answers() {
 #[test]
 fn a_peer_that_vanishes_within_a_request_disturbs_nothing() {
     let sandbox = Sandbox::started();
-    let endpoint = endpoint(&sandbox);
+    let endpoint = sandbox.endpoint();
     for (name, request) in requests() {
         let frame = Frame::request(lane::CONTROL.0, message(PROTOCOL_VERSION, Some(request)));
         let bytes = encode_framed(&frame.with_request_id(1)).expect("small");
@@ -162,7 +149,7 @@ fn a_restart_gives_another_daemon_over_the_same_cache() {
 fn a_compile_request_that_the_daemon_does_not_know_gets_a_typed_answer() {
     use larder_proto::v1::{CompileReply, CompileRequest, compile_reply};
     let sandbox = Sandbox::started();
-    let stream = UnixStream::connect(endpoint(&sandbox)).expect("the daemon listens");
+    let stream = UnixStream::connect(sandbox.endpoint()).expect("the daemon listens");
     let mut wire = Wire::new(stream.into()).expect("our own daemon");
     for protocol in [PROTOCOL_VERSION, PROTOCOL_VERSION + 1] {
         let request = CompileRequest { protocol, ..CompileRequest::default() };

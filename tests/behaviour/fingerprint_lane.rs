@@ -14,7 +14,7 @@ use larder_proto::v1::{
     FingerprintPlace, FingerprintReply, FingerprintRequest, FingerprintSelection,
 };
 use larder_proto::{PROTOCOL_VERSION, lane};
-use larder_tests::Sandbox;
+use larder_tests::{Sandbox, connect, defined_requests};
 use prost::Message as _;
 use running_process::broker::protocol::{Frame, encode_framed};
 
@@ -45,14 +45,6 @@ fn message(request: Option<Request>) -> Vec<u8> {
     FingerprintRequest { protocol: PROTOCOL_VERSION, client_version, request }.encode_to_vec()
 }
 
-fn endpoint(sandbox: &Sandbox) -> String {
-    sandbox.status().expect("it runs")["endpoint"].as_str().expect("a path").to_owned()
-}
-
-fn connect(endpoint: &str) -> Wire {
-    Wire::new(UnixStream::connect(endpoint).expect("the daemon listens").into()).expect("our own daemon")
-}
-
 fn ask(wire: &mut Wire, bytes: Vec<u8>) -> Reply {
     let reply = wire.request(lane::FINGERPRINT, bytes).expect("a reply");
     FingerprintReply::decode(reply.as_slice()).expect("a message").reply.expect("not empty")
@@ -60,14 +52,7 @@ fn ask(wire: &mut Wire, bytes: Vec<u8>) -> Reply {
 
 #[test]
 fn each_request_of_the_definition_is_tried_here() {
-    let text = include_str!("../../proto/larder/v1/fingerprint.proto");
-    let defined: BTreeSet<&str> = text
-        .lines()
-        .skip_while(|line| !line.contains("oneof request"))
-        .skip(1)
-        .take_while(|line| !line.contains('}'))
-        .filter_map(|line| line.split_whitespace().nth(1))
-        .collect();
+    let defined = defined_requests(include_str!("../../proto/larder/v1/fingerprint.proto"));
     let tried: BTreeSet<&str> = requests(None, b"").into_iter().map(|(name, _)| name).collect();
     assert_eq!(tried, defined);
 }
@@ -76,7 +61,7 @@ fn each_request_of_the_definition_is_tried_here() {
 fn each_request_is_answered_with_what_the_client_is_to_keep_and_the_daemon_writes_nothing_there() {
     let sandbox = Sandbox::started();
     sandbox.write("tree/a", "a");
-    let mut wire = connect(&endpoint(&sandbox));
+    let mut wire = connect(&sandbox.endpoint());
     let root = sandbox.work().join("tree");
     for (name, request) in requests(place(&sandbox), root.as_os_str().as_bytes()) {
         let state = match (name, ask(&mut wire, message(Some(request)))) {
@@ -96,7 +81,7 @@ fn each_request_is_answered_with_what_the_client_is_to_keep_and_the_daemon_write
 #[test]
 fn bad_input_to_each_request_and_unknown_requests_get_typed_answers() {
     let sandbox = Sandbox::started();
-    let mut wire = connect(&endpoint(&sandbox));
+    let mut wire = connect(&sandbox.endpoint());
     let failed = |reply, id: &str, what: &str| {
         assert!(matches!(&reply, Reply::Failure(failure) if failure.id == id), "{what}: {reply:?}");
     };
@@ -122,7 +107,7 @@ fn bad_input_to_each_request_and_unknown_requests_get_typed_answers() {
 fn a_peer_that_vanishes_within_a_request_disturbs_nothing() {
     let sandbox = Sandbox::started();
     sandbox.write("tree/a", "a");
-    let endpoint = endpoint(&sandbox);
+    let endpoint = sandbox.endpoint();
     let root = sandbox.work().join("tree");
     for (name, request) in requests(place(&sandbox), root.as_os_str().as_bytes()) {
         let frame = Frame::request(lane::FINGERPRINT.0, message(Some(request)));

@@ -15,17 +15,9 @@ use larder_proto::v1::{
 };
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
 use larder_service::Digest;
-use larder_tests::Sandbox;
+use larder_tests::{Sandbox, connect, defined_requests};
 use prost::Message as _;
 use running_process::broker::protocol::{Frame, encode_framed};
-
-fn wire(endpoint: &str) -> Wire {
-    Wire::new(UnixStream::connect(endpoint).expect("the daemon listens").into()).expect("our own daemon")
-}
-
-fn endpoint(sandbox: &Sandbox) -> String {
-    sandbox.status().expect("it runs")["endpoint"].as_str().expect("a path").to_owned()
-}
 
 fn compile_bytes(request: compile_request::Request) -> Vec<u8> {
     let client_version = LARDER_VERSION.to_owned();
@@ -85,22 +77,13 @@ fn go_requests() -> Vec<(&'static str, go_request::Request)> {
     ]
 }
 
-fn defined(text: &str) -> BTreeSet<&str> {
-    text.lines()
-        .skip_while(|line| !line.contains("oneof request"))
-        .skip(1)
-        .take_while(|line| !line.contains('}'))
-        .filter_map(|line| line.split_whitespace().nth(1))
-        .collect()
-}
-
 #[test]
 fn each_request_of_the_definitions_is_tried_here() {
     let sandbox = Sandbox::new();
     let tried: BTreeSet<_> = compile_requests(&sandbox).into_iter().map(|(name, _)| name).collect();
-    assert_eq!(tried, defined(include_str!("../../proto/larder/v1/compile.proto")));
+    assert_eq!(tried, defined_requests(include_str!("../../proto/larder/v1/compile.proto")));
     let tried: BTreeSet<_> = go_requests().into_iter().map(|(name, _)| name).collect();
-    assert_eq!(tried, defined(include_str!("../../proto/larder/v1/gocache.proto")));
+    assert_eq!(tried, defined_requests(include_str!("../../proto/larder/v1/gocache.proto")));
 }
 
 #[test]
@@ -108,7 +91,7 @@ fn each_compile_request_is_answered() {
     use compile_reply::Reply;
     let sandbox = Sandbox::started();
     sandbox.write_settled("x.c", "int x;\n");
-    let mut wire = wire(&endpoint(&sandbox));
+    let mut wire = connect(&sandbox.endpoint());
     let ask = |wire: &mut Wire, request| compile(wire, compile_bytes(request));
     let look = |wire: &mut Wire| ask(wire, compile_request::Request::Lookup(lookup(&sandbox)));
     let Reply::Run(run) = look(&mut wire) else { panic!("it was never seen") };
@@ -135,7 +118,7 @@ fn each_compile_request_is_answered() {
 fn bad_compile_requests_get_typed_answers() {
     use compile_reply::Reply;
     let sandbox = Sandbox::started();
-    let mut wire = wire(&endpoint(&sandbox));
+    let mut wire = connect(&sandbox.endpoint());
     for (name, request) in compile_requests(&sandbox) {
         let mut broken = compile_bytes(request);
         broken.extend([0x12, 0x7f]);
@@ -154,7 +137,7 @@ fn bad_compile_requests_get_typed_answers() {
 fn each_go_request_is_answered_and_bad_ones_get_typed_answers() {
     use go_reply::Reply;
     let sandbox = Sandbox::started();
-    let mut wire = wire(&endpoint(&sandbox));
+    let mut wire = connect(&sandbox.endpoint());
     for (name, request) in go_requests() {
         let mut broken = go_bytes(request.clone());
         broken.extend([0x12, 0x7f]);
@@ -180,7 +163,7 @@ fn each_go_request_is_answered_and_bad_ones_get_typed_answers() {
 #[test]
 fn a_peer_that_vanishes_within_a_request_disturbs_nothing() {
     let sandbox = Sandbox::started();
-    let endpoint = endpoint(&sandbox);
+    let endpoint = sandbox.endpoint();
     let compile_requests = compile_requests(&sandbox)
         .into_iter()
         .map(|(name, request)| (name, lane::COMPILE, compile_bytes(request)));
@@ -195,7 +178,7 @@ fn a_peer_that_vanishes_within_a_request_disturbs_nothing() {
             stream.write_all(&bytes[..sent]).expect("the daemon reads");
             drop(stream);
             let list = compile_request::Request::ListRustArtifacts(ListRustArtifacts {});
-            let reply = compile(&mut wire(&endpoint), compile_bytes(list));
+            let reply = compile(&mut connect(&endpoint), compile_bytes(list));
             assert!(matches!(reply, compile_reply::Reply::RustArtifacts(_)), "after {sent} bytes of {name}");
         }
     }

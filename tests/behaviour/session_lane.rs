@@ -8,12 +8,11 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
 use larder_glue::process;
-use larder_glue::wire::Wire;
 use larder_proto::v1::{
     SessionEnd, SessionReply, SessionRequest, SessionStart, SessionStats, session_reply, session_request,
 };
 use larder_proto::{PROTOCOL_VERSION, lane};
-use larder_tests::Sandbox;
+use larder_tests::{Sandbox, connect, defined_requests};
 use prost::Message as _;
 use running_process::broker::protocol::{Frame, encode_framed};
 use session_reply::Reply;
@@ -46,14 +45,8 @@ fn message(protocol: u32, request: Option<Request>) -> Vec<u8> {
     SessionRequest { protocol, client_version: "0.0.1".to_owned(), request }.encode_to_vec()
 }
 
-fn endpoint(sandbox: &Sandbox) -> String {
-    sandbox.status().expect("it runs")["endpoint"].as_str().expect("a path").to_owned()
-}
-
 fn ask_with(endpoint: &str, bytes: Vec<u8>, files: &[BorrowedFd<'_>]) -> Reply {
-    let stream = UnixStream::connect(endpoint).expect("the daemon listens");
-    let mut wire = Wire::new(stream.into()).expect("our own daemon");
-    let reply = wire.request_with(lane::SESSION, bytes, files).expect("a reply");
+    let reply = connect(endpoint).request_with(lane::SESSION, bytes, files).expect("a reply");
     let reply = SessionReply::decode(reply.as_slice()).expect("a message");
     assert_eq!(reply.protocol, PROTOCOL_VERSION, "every reply says what the daemon speaks");
     reply.reply.expect("not empty")
@@ -68,18 +61,9 @@ fn started(endpoint: &str) -> String {
     started.session
 }
 
-fn defined(text: &str) -> BTreeSet<&str> {
-    text.lines()
-        .skip_while(|line| !line.contains("oneof request"))
-        .skip(1)
-        .take_while(|line| !line.contains('}'))
-        .filter_map(|line| line.split_whitespace().nth(1))
-        .collect()
-}
-
 #[test]
 fn each_request_of_the_definition_is_tried_here() {
-    let defined = defined(include_str!("../../proto/larder/v1/session.proto"));
+    let defined = defined_requests(include_str!("../../proto/larder/v1/session.proto"));
     for tried in [requests(""), bad_requests()] {
         let tried: BTreeSet<&str> = tried.into_iter().map(|(name, _)| name).collect();
         assert_eq!(tried, defined);
@@ -89,7 +73,7 @@ fn each_request_of_the_definition_is_tried_here() {
 #[test]
 fn each_request_is_answered_and_of_another_version_none() {
     let sandbox = Sandbox::started();
-    let endpoint = endpoint(&sandbox);
+    let endpoint = sandbox.endpoint();
     let id = started(&endpoint);
     for (name, request) in requests(&id) {
         for protocol in [PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1] {
@@ -116,7 +100,7 @@ fn each_request_is_answered_and_of_another_version_none() {
 #[test]
 fn bad_input_to_each_request_gets_a_typed_answer() {
     let sandbox = Sandbox::started();
-    let endpoint = endpoint(&sandbox);
+    let endpoint = sandbox.endpoint();
     for (name, request) in bad_requests() {
         let mut broken = message(PROTOCOL_VERSION, Some(request.clone()));
         // One byte of a length-delimited field that is announced and does not come.
@@ -131,7 +115,7 @@ fn bad_input_to_each_request_gets_a_typed_answer() {
 #[test]
 fn a_peer_that_vanishes_within_a_request_disturbs_nothing() {
     let sandbox = Sandbox::started();
-    let endpoint = endpoint(&sandbox);
+    let endpoint = sandbox.endpoint();
     let id = started(&endpoint);
     for (name, request) in requests(&id) {
         let frame = Frame::request(lane::SESSION.0, message(PROTOCOL_VERSION, Some(request)));
@@ -147,7 +131,7 @@ fn a_peer_that_vanishes_within_a_request_disturbs_nothing() {
 #[test]
 fn only_files_that_are_open_for_appending_are_taken_for_a_journal() {
     let sandbox = Sandbox::started();
-    let endpoint = endpoint(&sandbox);
+    let endpoint = sandbox.endpoint();
     let path = sandbox.write("j.jsonl", "");
     let append = |path: &std::path::Path| OpenOptions::new().append(true).open(path).expect("it is there");
     let start = |journal, log, files: &[&File]| {

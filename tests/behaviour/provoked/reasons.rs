@@ -144,7 +144,7 @@ fn a_caller_with_another_view_of_the_files_is_not_served() {
     let bench = Bench::new("gcc");
     bench.code("int x;\n");
     bench.stores(&[]);
-    let endpoint = bench.sandbox.status().expect("it runs")["endpoint"].as_str().expect("a path").to_owned();
+    let endpoint = bench.sandbox.endpoint();
     let stream = UnixStream::connect(endpoint).expect("the daemon listens");
     let mut wire = larder_glue::wire::Wire::new(stream.into()).expect("our own daemon");
     let root = std::fs::metadata("/").expect("a root folder");

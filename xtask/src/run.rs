@@ -3,6 +3,9 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 
@@ -45,6 +48,32 @@ pub(crate) fn output(command: &mut Command) -> anyhow::Result<Output> {
         bail!("{} ended with {}\n{}", shown(command), output.status, said.trim_end());
     }
     Ok(output)
+}
+
+/// Calls `what` with each of `items`, with as many at once as there are processors; how long that took. The first that
+/// fails keeps the others from being begun.
+pub(crate) fn each(
+    items: &[String],
+    what: impl Fn(&str) -> anyhow::Result<()> + Sync,
+) -> anyhow::Result<Duration> {
+    let next = AtomicUsize::new(0);
+    let failure = Mutex::new(None);
+    let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(error) = what(item) {
+                        next.store(items.len(), Ordering::Relaxed);
+                        failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                    }
+                }
+            });
+        }
+    });
+    let took = start.elapsed();
+    failure.into_inner().unwrap_or_default().map_or(Ok(took), Err)
 }
 
 /// The command as it could be typed.

@@ -5,6 +5,7 @@ mod cargo_tool;
 mod debian;
 mod go;
 mod prometheus;
+pub(crate) mod pypi;
 
 use crate::say::Progress;
 use crate::{projects, run, workspace};

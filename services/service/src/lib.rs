@@ -24,7 +24,7 @@ pub use digest::{Digest, Hasher, Key, ParseHexError};
 pub use history::{History, HistoryError};
 pub use outcome::Outcome;
 pub use reason::Reason;
-pub use reports::{Actions, Reports};
+pub use reports::{Actions, Figures, Reports};
 pub use service::{Connection, ConnectionId, Service};
 pub use sessions::{Journal, Keep, Owner, Sessions};
 

@@ -5,14 +5,17 @@ use larder_proto::v1::{
     Status, StoreReport,
 };
 
-/// The daemon's reports. The page, its JSON, the metrics and the command line all read from here.
-pub trait Reports: Send + Sync + 'static {
+/// What the daemon can always tell of itself.
+pub trait Figures: Send + Sync + 'static {
     /// What the daemon is and how it is.
     fn status(&self) -> Status;
 
     /// What the services did, with at most `records` of the latest records.
     fn stats(&self, records: usize) -> Stats;
+}
 
+/// The daemon's reports. The page, its JSON, the metrics and the command line all read from here.
+pub trait Reports: Figures {
     /// How it goes, in short.
     fn overview(&self) -> Overview;
 

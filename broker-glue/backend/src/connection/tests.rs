@@ -4,11 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use larder_glue::wire::Wire;
 use larder_proto::lane;
-use larder_proto::v1::{
-    BuildActions, Builds, Comparison, CompileReply, Figure, Found, Health, LaneList, Misses, Overview,
-    SettingList, Stats, Status, StoreReport, compile_reply,
-};
-use larder_service::{Board, BoxFuture, Reports, Service, SystemClock};
+use larder_proto::v1::{CompileReply, Figure, Stats, Status, compile_reply};
+use larder_service::{Board, BoxFuture, Figures, Service, SystemClock};
 use prost::Message as _;
 use running_process::broker::protocol::Endpoint as BrokerEndpoint;
 use running_process::test_support::conformance::{MixedWireExpect, MixedWireScenario, MixedWireStep};
@@ -19,39 +16,9 @@ use crate::control::Control;
 use crate::services::Loaded;
 use crate::traffic::AllTraffic;
 
-struct NoReports;
+struct NoFigures;
 
-impl Reports for NoReports {
-    fn overview(&self) -> Overview {
-        Overview::default()
-    }
-    fn misses(&self, _: usize) -> Misses {
-        Misses::default()
-    }
-    fn comparison(&self, _: u64) -> Option<Comparison> {
-        None
-    }
-    fn builds(&self) -> Builds {
-        Builds::default()
-    }
-    fn build(&self, _: &str) -> Option<BuildActions> {
-        None
-    }
-    fn lanes(&self) -> LaneList {
-        LaneList::default()
-    }
-    fn store(&self) -> Option<StoreReport> {
-        None
-    }
-    fn find(&self, _: &str) -> Found {
-        Found::default()
-    }
-    fn health(&self) -> Health {
-        Health::default()
-    }
-    fn settings(&self) -> SettingList {
-        SettingList::default()
-    }
+impl Figures for NoFigures {
     fn status(&self) -> Status {
         Status::default()
     }
@@ -130,7 +97,7 @@ fn daemon(patience: Duration) -> Daemon {
     let services: Vec<Arc<dyn Service>> = vec![echo.clone()];
     let loaded = watch::Sender::new(Some(Arc::new(Loaded { services, store: None })));
     let lanes = Lanes {
-        control: Control::new(Arc::new(NoReports), Arc::clone(&lifecycle)),
+        control: Control::new(Arc::new(NoFigures), Arc::clone(&lifecycle)),
         loaded: loaded.subscribe(),
         lifecycle: Arc::clone(&lifecycle),
         board: Arc::new(Board::new(0, &["compile"])),

@@ -20,7 +20,7 @@ use crate::lifecycle::Lifecycle;
 use crate::services::Loaded;
 use crate::stand_in;
 use crate::traffic::AllTraffic;
-use crate::views::{self, Surroundings};
+use crate::views::{self, Looked, Surroundings};
 use crate::warnings::Warnings;
 
 /// Version of the JSON form of the reports.
@@ -56,6 +56,7 @@ pub(crate) struct DaemonReports {
     pub(crate) paused: Arc<Paused>,
     pub(crate) settings: SettingList,
     pub(crate) surroundings: Surroundings,
+    pub(crate) looked: Looked,
 }
 
 impl DaemonReports {
@@ -166,10 +167,11 @@ impl Reports for DaemonReports {
 
     fn store(&self) -> Option<StoreReport> {
         let loaded = self.loaded.borrow().clone()?;
-        let survey = loaded.store.as_ref()?.survey(self.clock.unix_ms());
+        let (store, status, now) = (loaded.store.as_ref()?, self.store_status(), self.clock.unix_ms());
+        let survey = self.looked.at(now, &status, || store.survey(now));
         let survey =
             survey.inspect_err(|error| tracing::warn!("failed to look at the store: {error:#}")).ok()?;
-        Some(views::report(self.store_status(), &survey))
+        Some(views::report(status, &survey))
     }
 
     fn find(&self, name: &str) -> Found {

@@ -34,7 +34,7 @@ use crate::settings::{self, Settings};
 use crate::takeover::{self, AlreadyRunning, Claim};
 use crate::traffic::AllTraffic;
 use crate::upkeep::Upkeep;
-use crate::views::Surroundings;
+use crate::views::{Looked, Surroundings};
 use crate::warnings::Warnings;
 use crate::{identity, listener, page, reexec, registration, serve, stand_in};
 
@@ -280,6 +280,7 @@ impl Life {
             paused: Arc::clone(&self.paused),
             settings: self.settings.list(&self.folders.settings_file()),
             surroundings: Surroundings { store: self.folders.store(), log: self.folders.state.join(LOG) },
+            looked: Looked::default(),
         }
     }
 

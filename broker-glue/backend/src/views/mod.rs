@@ -10,4 +10,4 @@ pub(crate) use builds::{actions, builds};
 pub(crate) use health::{Surroundings, health};
 pub(crate) use misses::{causes, comparison, misses};
 pub(crate) use overview::overview;
-pub(crate) use store::{found, report};
+pub(crate) use store::{Looked, found, report};

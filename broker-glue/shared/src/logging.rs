@@ -1,7 +1,7 @@
 //! The logs of daemon and broker: one file and one old one each, of bounded size.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -20,8 +20,33 @@ const LIMIT: u64 = 4 << 20;
 /// The level that is asked for, and whether anybody asks; what names no level counts as not asked.
 #[must_use]
 pub fn level() -> (String, bool) {
-    let asked = std::env::var(LEVEL_VAR).ok().and_then(|level| level.parse::<LevelFilter>().ok());
+    let asked = asked().and_then(Result::ok);
     (asked.unwrap_or(LevelFilter::INFO).to_string(), asked.is_some())
+}
+
+/// Whether `text` names a level.
+#[must_use]
+pub fn is_level(text: &str) -> bool {
+    text.parse::<LevelFilter>().is_ok()
+}
+
+/// The level that [`LEVEL_VAR`] names; an error where it names none.
+fn asked() -> Option<Result<LevelFilter, String>> {
+    let level = std::env::var(LEVEL_VAR).ok().filter(|level| !level.is_empty())?;
+    Some(level.parse().map_err(|_| format!("the variable {LEVEL_VAR} is ignored: it names no level")))
+}
+
+/// The end of the log `path`, `limit` bytes of it at most, from the beginning of a line on; `None` where there is none.
+#[must_use]
+pub fn end(path: &Path, limit: u64) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    let begin = file.seek(SeekFrom::Start(length.saturating_sub(limit))).ok()?;
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes).ok()?;
+    let half =
+        if begin > 0 { bytes.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1) } else { 0 };
+    Some(String::from_utf8_lossy(&bytes[half..]).into_owned())
 }
 
 /// Sends what is traced to the log `file_name` below `folder`, and panics too; those also leave a report.
@@ -30,13 +55,10 @@ pub fn level() -> (String, bool) {
 /// When the file cannot be opened; nothing is logged then. A malformed [`LEVEL_VAR`] is the inner error, and `info`
 /// is used.
 pub fn start(folder: &Path, file_name: &str) -> Result<Result<(), String>, LogError> {
-    let asked = std::env::var(LEVEL_VAR).ok().filter(|level| !level.is_empty());
-    let (level, complaint) = match asked.as_deref().map(str::parse::<LevelFilter>) {
+    let (level, complaint) = match asked() {
         None => (LevelFilter::INFO, Ok(())),
         Some(Ok(level)) => (level, Ok(())),
-        Some(Err(_)) => {
-            (LevelFilter::INFO, Err(format!("the variable {LEVEL_VAR} is ignored: it names no level")))
-        }
+        Some(Err(complaint)) => (LevelFilter::INFO, Err(complaint)),
     };
     crate::private::ensure_folder(folder)?;
     let path = folder.join(file_name);
@@ -123,6 +145,16 @@ impl Write for Rotating {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_end_of_a_log_begins_with_a_whole_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log");
+        assert_eq!(end(&path, 10), None);
+        std::fs::write(&path, "first\nsecond\nthird\n").expect("writable");
+        assert_eq!(end(&path, 100).expect("there"), "first\nsecond\nthird\n");
+        assert_eq!(end(&path, 10).expect("there"), "third\n");
+    }
 
     #[test]
     fn a_full_log_is_put_aside_and_only_one_old_one_is_kept() {

@@ -54,13 +54,14 @@ impl Watcher {
         for tick in 1.. {
             self.ticks.tick().await;
             let stats = self.reports.stats(RECORDS);
-            let paused = self.reports.overview().paused;
+            let overview = self.reports.overview();
+            let paused = overview.paused;
             let news = self.sent.as_ref().is_none_or(|(sent, was)| *sent != stats || *was != paused);
             if tick >= TICKS_AT_MOST || news {
                 let snapshot = Snapshot {
                     status: self.reports.status(),
                     stats,
-                    overview: self.reports.overview(),
+                    overview,
                     services: self.reports.lanes(),
                 };
                 // Names and numbers only: there is nothing in it that has no JSON form.

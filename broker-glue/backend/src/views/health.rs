@@ -1,10 +1,9 @@
 //! What surrounds the daemon, and whether it is as it must be.
 
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use larder_glue::names;
+use larder_glue::{logging, names};
 use larder_proto::v1::{Health, HealthCheck, Status};
 
 use crate::reports::{READY, SCHEMA_VERSION};
@@ -116,18 +115,7 @@ fn cpu_us() -> u64 {
 }
 
 fn tail(file: &Path) -> Vec<String> {
-    let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = std::fs::File::open(file)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(LOG_BYTES)))?;
-        let mut bytes = Vec::new();
-        file.take(LOG_BYTES).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = read().unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    // The first line of what was cut out may be half a line.
-    let skipped = usize::from(bytes.len() as u64 == LOG_BYTES);
-    let lines: Vec<_> = text.lines().skip(skipped).map(str::to_owned).collect();
+    let text = logging::end(file, LOG_BYTES).unwrap_or_default();
+    let lines: Vec<_> = text.lines().map(str::to_owned).collect();
     lines[lines.len().saturating_sub(LOG_LINES)..].to_vec()
 }

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use larder_glue::folders::Folders;
 use larder_glue::settings::{Origin, SETTINGS, Setting, Unit};
-use larder_glue::{private, size};
+use larder_glue::{logging, private, size};
 use serde_json::json;
 use toml_edit::DocumentMut;
 
@@ -118,11 +118,9 @@ fn check(setting: &Setting, value: &str) -> anyhow::Result<()> {
         Unit::Seconds => {
             anyhow::bail!("{value:?} is no number of whole seconds\nhint: 3600 is an hour, 0 is never")
         }
+        Unit::Level if logging::is_level(value) => {}
         Unit::Level => {
-            let levels = ["off", "error", "warn", "info", "debug", "trace"];
-            if !levels.contains(&value.to_ascii_lowercase().as_str()) {
-                anyhow::bail!("{value:?} is no level\nhint: one of {}", levels.join(", "));
-            }
+            anyhow::bail!("{value:?} is no level\nhint: off, error, warn, info, debug or trace")
         }
     }
     Ok(())

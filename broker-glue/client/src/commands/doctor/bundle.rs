@@ -3,14 +3,12 @@
 //! Larder logs no source, no argument's value and no variable's; paths and names of files are in it.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
-use larder_glue::crash;
 use larder_glue::folders::Folders;
+use larder_glue::{crash, logging};
 use larder_proto::LARDER_VERSION;
 use larder_proto::v1::{StatsRequest, StatusRequest, control_reply, control_request};
 
@@ -33,7 +31,7 @@ pub(super) fn write(checks: &str) -> anyhow::Result<()> {
         section(&mut text, &format!("crash {name}"), &report.text);
     }
     for name in LOGS {
-        if let Some(end) = end(&folders.state.join(name)) {
+        if let Some(end) = logging::end(&folders.state.join(name), LOG_END) {
             section(&mut text, name, &end);
         }
     }
@@ -68,14 +66,4 @@ fn daemon() -> anyhow::Result<String> {
 
 fn section(text: &mut String, title: &str, content: &str) {
     let _ = write!(text, "\n==== {title}\n{content}");
-}
-
-/// The last lines of a log.
-fn end(path: &Path) -> Option<String> {
-    let mut file = File::open(path).ok()?;
-    let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(LOG_END))).ok()?;
-    let mut bytes = Vec::new();
-    file.take(LOG_END).read_to_end(&mut bytes).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
 }

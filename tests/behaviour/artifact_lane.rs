@@ -173,6 +173,23 @@ fn bad_input_gets_a_typed_answer_and_nothing_is_kept() {
     refused(&mut peer, "no name", Request::Lookup(ArtifactLookup::default()));
     refused(&mut peer, "a reason that is none", skip("no_such_reason"));
     refused(&mut peer, "a reason that counts a hit", skip("artifact_found"));
+    let of_hit = |reason: &str| {
+        Request::Skip(ArtifactSkip { reason: reason.into(), record: 1, ..ArtifactSkip::default() })
+    };
+    refused(&mut peer, "a hit that is taken back as a failure of the tool's", of_hit("tool_failed"));
+    refused(&mut peer, "a hit that is taken back as a hit", of_hit("artifact_found"));
+    for change in [
+        |name: &mut ArtifactName| name.mount_namespace += 1,
+        |name: &mut ArtifactName| name.root_device += 1,
+        |name: &mut ArtifactName| name.root_inode += 1,
+    ] {
+        let mut elsewhere = name("k");
+        elsewhere.as_mut().map(change);
+        let lookup = ArtifactLookup { name: elsewhere.clone(), ..ArtifactLookup::default() };
+        refused(&mut peer, "a question from where other files are seen", Request::Lookup(lookup));
+        let store = ArtifactStore { name: elsewhere, ..ArtifactStore::default() };
+        refused(&mut peer, "a result from where other files are seen", Request::Store(store));
+    }
     let part = ArtifactPart { digest: vec![0; 33], ..ArtifactPart::default() };
     let parts = Some(ArtifactParts { parts: vec![part], ..ArtifactParts::default() });
     let lookup_parts = ArtifactLookup { name: name("k"), parts, only_presence: false };

@@ -120,3 +120,38 @@ impl Work {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_left_before_it_was_read_is_not_taken() {
+        let writers = Writers::default();
+        writers.begin(1, vec!["/w/a".into()]);
+        assert_eq!(writers.refuse_disturbed(1), Ok(()));
+        writers.leave(1);
+        assert_eq!(writers.refuse_disturbed(1).map_err(|refusal| refusal.reason), Err(Reason::LeaseLost));
+        writers.end(1);
+        // One that has ended cannot be left: nothing would ever forget it.
+        writers.leave(1);
+        writers.begin(2, vec!["/w/a".into()]);
+        assert_eq!(writers.refuse_disturbed(2), Ok(()));
+        assert_eq!(writers.refuse_disturbed(1), Ok(()));
+    }
+
+    #[test]
+    fn who_writes_where_another_writes_or_may_still_write_is_disturbed() {
+        let writers = Writers::default();
+        writers.begin(1, vec!["/w/a".into()]);
+        writers.begin(2, vec!["/w/a".into(), "/w/b".into()]);
+        assert!(writers.refuse_disturbed(1).is_err() && writers.refuse_disturbed(2).is_err());
+        writers.end(1);
+        writers.end(2);
+        writers.begin(3, vec!["/w/a".into()]);
+        assert!(writers.refuse_disturbed(3).is_ok());
+        writers.lose(3);
+        writers.begin(4, vec!["/w/a".into()]);
+        assert!(writers.refuse_disturbed(4).is_err(), "the tool of a killed client may live on");
+    }
+}

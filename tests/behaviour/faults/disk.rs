@@ -78,3 +78,25 @@ fn a_compile_under_which_the_caches_disk_fills_is_run_again_as_the_caller_wants_
     assert_eq!(said.lines().filter(|line| line.starts_with("larder: ")).count(), 1, "{said}");
     assert!(said.contains("running gcc again"), "{said}");
 }
+
+#[test]
+fn a_tool_is_not_made_to_write_to_a_disk_that_is_nearly_full() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write_settled("x.c", "int x;\n");
+    let script = "mount -t tmpfs -o size=8m,mode=700 tmpfs \"$XDG_CACHE_HOME\"
+        \"$LARDER\" start >/dev/null
+        free=$(df --output=avail -k \"$XDG_CACHE_HOME\" | tail -1)
+        head -c $((free - 600))k /dev/zero >\"$XDG_CACHE_HOME/fill\"
+        \"$LARDER\" gcc -c x.c -o x.o
+        \"$LARDER\" stats --json --records 1";
+    let mut command = sandbox.command("unshare");
+    command.args(["-m", "sh", "-ec", script]).env("LARDER", larder_tests::program("larder"));
+    let output = command.output().expect("unshare is part of every Linux");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let stats: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(stats["records"][0]["reason"], "store_failed", "{stats}");
+    assert!(sandbox.work().join("x.o").is_file());
+}

@@ -6,10 +6,7 @@ use larder_tests::Sandbox;
 fn on_a_disk_of(sandbox: &Sandbox, kib: u32, script: &str) -> String {
     let mount =
         format!("mount -t tmpfs -o size={kib}k,mode=700 tmpfs \"$XDG_CACHE_HOME\" && {{ {script}; }}");
-    let larder = larder_tests::program("larder");
-    let mut command = sandbox.command("unshare");
-    command.args(["-m", "sh", "-ec", &mount]).env("LARDER", larder);
-    let output = command.output().expect("unshare is part of every Linux");
+    let output = sandbox.shell_with_mounts(&mount).output().expect("unshare is part of every Linux");
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{stderr}\n{}", sandbox.log());
     assert_eq!(stderr, "", "{}", sandbox.log());

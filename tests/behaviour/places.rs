@@ -53,9 +53,7 @@ fn a_folder_that_is_a_file_or_cannot_be_made_costs_one_line() {
 /// Runs `script` in a mount namespace of its own, where `known` compiles.
 fn with_mounts(sandbox: &Sandbox, script: &str) -> Output {
     let script = format!("known() {{ \"$LARDER\" gcc -c x.c -o x.o; cmp x.o alone.o; }}\n{script}");
-    let mut command = sandbox.command("unshare");
-    command.args(["-m", "sh", "-ec", &script]).env("LARDER", larder_tests::program("larder"));
-    command.output().expect("unshare is part of every Linux")
+    sandbox.shell_with_mounts(&script).output().expect("unshare is part of every Linux")
 }
 
 #[test]

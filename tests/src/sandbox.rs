@@ -186,6 +186,14 @@ impl Sandbox {
         command
     }
 
+    /// A shell that runs `script` to its first failure, with mounts of its own that go with its last process, and with
+    /// the path of `larder` in the variable `LARDER`. Only root may mount.
+    pub fn shell_with_mounts(&self, script: &str) -> Command {
+        let mut command = self.command("unshare");
+        command.args(["-m", "sh", "-ec", script]).env("LARDER", self.programs.join("larder"));
+        command
+    }
+
     /// `larder` with `args`, in this sandbox.
     pub fn larder<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = self.command(self.programs.join("larder"));

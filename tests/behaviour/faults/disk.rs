@@ -40,9 +40,7 @@ fn wherever_a_disk_or_a_quota_ends_the_object_is_right() {
             done; done
             \"$LARDER\" stats --json --records 1"
         );
-        let mut command = sandbox.command("unshare");
-        command.args(["-m", "sh", "-ec", &script]).env("LARDER", larder_tests::program("larder"));
-        let output = command.output().expect("unshare is part of every Linux");
+        let output = sandbox.shell_with_mounts(&script).output().expect("unshare is part of every Linux");
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success() && said.lines().count() <= 1, "{kib} KiB, {files} files: {said}");
         let stats: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -70,9 +68,7 @@ fn a_compile_under_which_the_caches_disk_fills_is_run_again_as_the_caller_wants_
         cat held.h >&3; exec 3>&-
         wait $compile
         gcc -c x.c -o alone.o; cmp x.o alone.o";
-    let mut command = sandbox.command("unshare");
-    command.args(["-m", "sh", "-ec", script]).env("LARDER", larder_tests::program("larder"));
-    let output = command.output().expect("unshare is part of every Linux");
+    let output = sandbox.shell_with_mounts(script).output().expect("unshare is part of every Linux");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}\n{}", sandbox.log());
     assert_eq!(said.lines().filter(|line| line.starts_with("larder: ")).count(), 1, "{said}");
@@ -92,9 +88,7 @@ fn a_tool_is_not_made_to_write_to_a_disk_that_is_nearly_full() {
         head -c $((free - 600))k /dev/zero >\"$XDG_CACHE_HOME/fill\"
         \"$LARDER\" gcc -c x.c -o x.o
         \"$LARDER\" stats --json --records 1";
-    let mut command = sandbox.command("unshare");
-    command.args(["-m", "sh", "-ec", script]).env("LARDER", larder_tests::program("larder"));
-    let output = command.output().expect("unshare is part of every Linux");
+    let output = sandbox.shell_with_mounts(script).output().expect("unshare is part of every Linux");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let stats: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(stats["records"][0]["reason"], "store_failed", "{stats}");

@@ -19,9 +19,7 @@ fn with_disk(script: &str) -> Option<(Sandbox, String)> {
         {script}
         \"$LARDER\" stats --json --records 3"
     );
-    let mut command = sandbox.command("unshare");
-    command.args(["-m", "sh", "-ec", &script]).env("LARDER", larder_tests::program("larder"));
-    let output = command.output().expect("unshare is part of every Linux");
+    let output = sandbox.shell_with_mounts(&script).output().expect("unshare is part of every Linux");
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{stderr}\n{}", sandbox.log());
     Some((sandbox, String::from_utf8_lossy(&output.stdout).into_owned()))

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use foldhash::fast::RandomState;
 use larder_service::{Clock, SystemClock};
 
 use crate::walk::{self, Visit, is_executable, read_one};
@@ -182,7 +183,7 @@ fn now(earlier: &Snapshot, met: &[bool], new: Vec<Entry>, refreshed: Vec<(usize,
 /// What was found at the last success, to be held against what is there.
 struct Comparison<'a> {
     earlier: &'a Snapshot,
-    places: HashMap<&'a [u8], usize>,
+    places: HashMap<&'a [u8], usize, RandomState>,
     met: Vec<AtomicBool>,
     depth: Depth,
     reader: &'a dyn Reader,

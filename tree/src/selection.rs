@@ -157,6 +157,11 @@ impl Selection {
         !self.include.any || self.include.matches(path, name)
     }
 
+    /// Whether anything may be left out.
+    pub(crate) fn leaves_out(&self) -> bool {
+        self.choice.ignore_rules || !self.choice.exclude.is_empty()
+    }
+
     /// Whether the file or folder at `path`, from the root, is left out with all that is in it.
     pub(crate) fn excludes(&self, path: &Path) -> bool {
         let name = path.file_name().unwrap_or_default();

@@ -66,9 +66,8 @@ pub(crate) fn walk<'s, V: Visit + 's>(
     std::fs::read_dir(root).map_err(failed)?;
     let heeds = selection.heeds_ignore_rules();
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
-    let shared = Arc::new(selection.clone());
-    let filter = Arc::clone(&shared);
-    let walker = WalkBuilder::new(root)
+    let mut walker = WalkBuilder::new(root);
+    walker
         .standard_filters(false)
         .git_ignore(heeds)
         .git_exclude(heeds)
@@ -78,12 +77,14 @@ pub(crate) fn walk<'s, V: Visit + 's>(
         .git_global(false)
         .require_git(false)
         .follow_links(true)
-        .threads(threads)
-        .filter_entry(move |entry| {
+        .threads(threads);
+    if selection.leaves_out() {
+        let filter = Arc::new(selection.clone());
+        walker.filter_entry(move |entry| {
             entry.depth() == 0
                 || !entry.path().strip_prefix(&filter.root).is_ok_and(|path| filter.excludes(path))
-        })
-        .build_parallel();
+        });
+    }
     let walk = Shared {
         selection,
         skip,
@@ -92,7 +93,7 @@ pub(crate) fn walk<'s, V: Visit + 's>(
         too_large: AtomicBool::new(false),
         error: Mutex::new(None),
     };
-    walker.visit(&mut Builder { walk: &walk, visitor: &visitor });
+    walker.build_parallel().visit(&mut Builder { walk: &walk, visitor: &visitor });
     if walk.too_large.into_inner() {
         return Err(TreeError::TooLarge { root: root.to_owned() });
     }

@@ -1,13 +1,19 @@
 //! Stamps: what the file system says about a file without its content being read.
 
+use std::ffi::CStr;
 use std::fs::Metadata;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
+
+use rustix::fs::FileType;
+
+use crate::absent;
 
 /// On file systems that keep whole seconds, or two of them, a stamp says nothing about the latest such span.
 const COARSEST_STEP_NS: u64 = 2_000_000_000;
 
 /// What the file system says about a file. Two equal, [old enough](Stamp::proves_content_at) stamps mean equal content.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Stamp {
     /// Bytes.
     pub size: u64,
@@ -88,6 +94,36 @@ pub enum Presence {
     },
 }
 
+impl Presence {
+    /// What is at `path`: what a link leads to where it is `followed`, else the link, which is of the [other
+    /// kind](Kind::Other).
+    ///
+    /// # Errors
+    /// Where that cannot be known.
+    pub fn at(path: &CStr, followed: bool) -> io::Result<Self> {
+        let found = if followed { rustix::fs::stat(path) } else { rustix::fs::lstat(path) };
+        match found.map_err(io::Error::from) {
+            Ok(found) => {
+                let kind = match FileType::from_raw_mode(found.st_mode) {
+                    FileType::RegularFile => Kind::File,
+                    FileType::Directory => Kind::Folder,
+                    _ => Kind::Other,
+                };
+                let stamp = Stamp {
+                    size: u64::try_from(found.st_size).unwrap_or(0),
+                    mtime_ns: nanoseconds(found.st_mtime, found.st_mtime_nsec.cast_signed()),
+                    ctime_ns: nanoseconds(found.st_ctime, found.st_ctime_nsec.cast_signed()),
+                    inode: found.st_ino,
+                    device: found.st_dev,
+                };
+                Ok(Self::Present { kind, stamp })
+            }
+            Err(error) if absent(&error) => Ok(Self::Absent),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 fn nanoseconds(seconds: i64, nanoseconds: i64) -> i64 {
     seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
 }
@@ -109,6 +145,28 @@ mod tests {
         assert!(!stamp(12, 10).proves_content_at(12), "content changed in the current step");
         assert!(!stamp(99, 10).proves_content_at(12), "dated in the future");
         assert!(!stamp(-5, -5).proves_content_at(12), "dated before all time");
+    }
+
+    #[test]
+    fn both_ways_to_look_at_a_file_see_the_same() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        std::fs::write(&file, "text").expect("written");
+        std::os::unix::fs::symlink("file", &link).expect("linked");
+        let at = |path: &std::path::Path, followed| {
+            let path = std::ffi::CString::new(path.as_os_str().as_encoded_bytes()).expect("no zero in it");
+            Presence::at(&path, followed).expect("it can be looked at")
+        };
+        let of =
+            |metadata: &Metadata| Presence::Present { kind: Kind::of(metadata), stamp: Stamp::of(metadata) };
+        let metadata = file.metadata().expect("there");
+        assert_eq!(at(&file, true), of(&metadata));
+        assert_eq!(at(&link, true), of(&metadata));
+        assert_eq!(at(&link, false), of(&link.symlink_metadata().expect("there")));
+        assert_eq!(at(folder.path(), true), of(&folder.path().metadata().expect("there")));
+        std::fs::remove_file(&file).expect("removed");
+        assert_eq!(at(&link, true), Presence::Absent);
+        assert_eq!(at(&file.join("below"), true), Presence::Absent);
     }
 
     #[test]

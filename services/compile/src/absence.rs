@@ -39,8 +39,6 @@ impl Absence {
 
     /// Positions in `names` of those that exist in `folder`, a dangling link included. Names hold no slash.
     ///
-    /// A folder whose stamp is unchanged has no new entries: creating, renaming and linking all change it. The stamp
-    /// is read before the names are looked for, and remembered only when the clock has moved past it.
     pub(crate) fn existing(
         &self,
         fingerprints: &Fingerprints,
@@ -48,12 +46,16 @@ impl Absence {
         names: &[&[u8]],
     ) -> Result<Vec<usize>, Refusal> {
         let now = self.clock.file_time_ns();
-        let stamp = match files::node(fingerprints, folder)? {
-            Node::Absent => return Ok(Vec::new()),
-            Node::Folder(stamp) => stamp,
-            // Nothing can be in what is not a folder; an odd name such as "x.h/y.h" leads here.
-            Node::File(_) | Node::Other => return Ok(Vec::new()),
-        };
+        Ok(self.existing_in(folder, files::node(fingerprints, folder)?, now, names))
+    }
+
+    /// The same, where `folder` was found to be `node` by a look at or after `now`, of the clock of files.
+    ///
+    /// A folder whose stamp is unchanged has no new entries: creating, renaming and linking all change it. The stamp
+    /// is read before the names are looked for, and remembered only when the clock has moved past it.
+    pub(crate) fn existing_in(&self, folder: &Path, node: Node, now: u64, names: &[&[u8]]) -> Vec<usize> {
+        // Nothing can be in what is not a folder; an odd name such as "x.h/y.h" leads here.
+        let Node::Folder(stamp) = node else { return Vec::new() };
         let unknown: Vec<usize> = {
             let folders = self.lock();
             let known = folders.known.get(folder).filter(|known| known.stamp == stamp);
@@ -61,7 +63,7 @@ impl Absence {
             (0..names.len()).filter(is_unknown).collect()
         };
         if unknown.is_empty() {
-            return Ok(Vec::new());
+            return Vec::new();
         }
         let exists = |name: &usize| match folder.join(paths::as_path(names[*name])).symlink_metadata() {
             Ok(_) => true,
@@ -72,7 +74,7 @@ impl Absence {
         if !files::young(&stamp, now) {
             self.remember(folder, stamp, lacking.into_iter().map(|name| names[name]));
         }
-        Ok(existing)
+        existing
     }
 
     fn remember<'n>(&self, folder: &Path, stamp: Stamp, lacking: impl Iterator<Item = &'n [u8]>) {

@@ -34,6 +34,7 @@ mod paths;
 mod peers;
 mod places;
 mod portable;
+mod proof;
 mod publish;
 mod record;
 pub mod rust;

@@ -1,11 +1,10 @@
 //! Looks a call up: what it is, which key it has, whether a known input set still holds.
 
-use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 use std::sync::Arc;
 
-use larder_service::{ConnectionId, Digest, Key, Reason};
+use larder_service::{ConnectionId, Digest, Hasher, Key, Reason};
 use larder_store::ActionResult;
 
 use crate::archive::Filing;
@@ -19,9 +18,10 @@ use crate::key::{self, Parts};
 use crate::link::Linking;
 use crate::manifest::Fact;
 use crate::manifest::codec;
-use crate::manifest::validate::{By, Marked, Validation, nothing_holds};
+use crate::manifest::validate::{By, Marked, Means, Own, Validation, nothing_holds};
 use crate::paths;
 use crate::portable::{Portable, Root};
+use crate::proof::Proof;
 use crate::record::{Draft, bare, since};
 use crate::rust::Crate;
 use crate::state::Core;
@@ -71,14 +71,6 @@ impl Work {
             Self::Rust(work) => work.base,
         }
     }
-}
-
-/// What a call has of its own, where entries speak of calls in general.
-#[derive(Clone, Copy)]
-struct Own<'a> {
-    cwd: &'a Path,
-    marks: Option<&'a dyn Marked>,
-    holds: &'a dyn Fn(&Fact) -> Result<(), Refusal>,
 }
 
 /// A known result, its blobs present and pinned.
@@ -315,6 +307,16 @@ impl Core {
         by_code: bool,
         connection: ConnectionId,
     ) -> Result<Sought, Refusal> {
+        let call = call_in_its_place(base, own);
+        let proven = self.proofs.of(&call).filter(|proven| {
+            proven.facts.iter().all(|fact| (own.holds)(fact).is_ok()) && proven.inputs.holds()
+        });
+        if let Some(proven) = &proven
+            && proven.absences.as_ref().is_some_and(Proof::holds)
+            && let Some(known) = self.fetch(proven.action, connection)?
+        {
+            return Ok(Sought::Known(known));
+        }
         let Some(bytes) = self.store.manifest(base).map_err(store_failed)? else { return Ok(Sought::Never) };
         let manifest = match codec::decode(&bytes) {
             Ok(manifest) => manifest,
@@ -323,23 +325,30 @@ impl Core {
                 return Ok(Sought::Missing(bare(Reason::ResultGone)));
             }
         };
-        let mut validation = Validation {
-            cwd: own.cwd,
-            marks: own.marks,
-            fingerprints: &self.fingerprints,
-            absence: &self.absence,
-            codes: &self.codes,
-            holds: own.holds,
-            seen: HashMap::new(),
-        };
+        let means = Means { fingerprints: &self.fingerprints, absence: &self.absence, codes: &self.codes };
+        let mut validation = Validation::begin(own, means, self.context.clock.file_time_ns());
+        // What was there is as it was: only what was not is to be looked for.
+        let set = proven.and_then(|proven| {
+            let entry = manifest.entries.iter().find(|entry| entry.action == proven.action)?;
+            Some((validation.absent(&entry.absent).ok()?, proven))
+        });
+        if let Some((absences, proven)) = set
+            && let Some(known) = self.fetch(proven.action, connection)?
+        {
+            self.proofs.remember_absences(call, proven, absences);
+            return Ok(Sought::Known(known));
+        }
         let mut missing = None;
         for entry in &manifest.entries {
             match validation.check(entry, By::Content) {
                 // The newest set says best what changed since.
                 Err(why) => missing = missing.or(Some(why)),
-                Ok(()) => {
-                    let found = self.fetch(entry.action, connection)?;
-                    return Ok(found.map_or_else(|| Sought::Missing(bare(Reason::ResultGone)), Sought::Known));
+                Ok(looked) => {
+                    let Some(known) = self.fetch(entry.action, connection)? else {
+                        return Ok(Sought::Missing(bare(Reason::ResultGone)));
+                    };
+                    self.proofs.remember(call, entry.action, &entry.facts, looked.inputs, looked.absences);
+                    return Ok(Sought::Known(known));
                 }
             }
         }
@@ -374,6 +383,17 @@ impl Core {
             _ => Refusal { reason: Reason::FirstSeen, detail: self.earlier.difference(prepared) },
         }
     }
+}
+
+/// Everything that decides where the paths under `base` lead.
+fn call_in_its_place(base: &Key, own: Own<'_>) -> Key {
+    let mut hasher = Hasher::key("call in its place");
+    hasher.field("base", &base.0);
+    hasher.field("cwd", own.cwd.as_os_str().as_bytes());
+    if let Some(marks) = own.marks {
+        marks.add_to(&mut hasher);
+    }
+    hasher.finish_key()
 }
 
 fn store_failed(error: larder_store::StoreError) -> Refusal {

@@ -17,6 +17,7 @@ use crate::lease::Leases;
 use crate::link::{self, Joining, Study};
 use crate::lookup::Prepared;
 use crate::peers::Peers;
+use crate::proof::Proofs;
 use crate::record::Draft;
 use crate::rust;
 use crate::seen::Seen;
@@ -37,6 +38,7 @@ pub(crate) struct Core {
     pub(crate) fingerprints: Arc<Fingerprints>,
     pub(crate) compilers: Compilers,
     pub(crate) absence: Absence,
+    pub(crate) proofs: Proofs,
     /// What the texts of sources and headers ask for.
     pub(crate) texts: Texts<Directives>,
     /// What compilers go by in texts.
@@ -114,6 +116,7 @@ impl Core {
                 context.tmp.clone(),
             ),
             absence: Absence::new(Arc::clone(&context.clock)),
+            proofs: Proofs::default(),
             texts: Texts::new(directives::scan),
             codes: Texts::new(code::read),
             studies: Texts::new(link::study),

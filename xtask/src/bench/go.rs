@@ -12,6 +12,7 @@ use super::{Bench, rounds};
 use crate::{run, workspace};
 
 const ROUNDS: usize = 9;
+const COLD_ROUNDS: usize = 3;
 
 /// A verb, what it is called in the record, and its arguments.
 const WARM: [(&str, &str, &[&str]); 3] = [
@@ -35,7 +36,11 @@ pub(super) fn measure(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     let once = |who: usize, args: &[&str]| time(bench, &go, &work, NAMES[who], args);
 
-    let cold = rounds::run(&NAMES, 0, 1, |who| {
+    let cold = rounds::run(&NAMES, 0, COLD_ROUNDS, |who| {
+        let own = work.join(NAMES[who]);
+        if own.exists() {
+            fs::remove_dir_all(own)?;
+        }
         if NAMES[who] == LARDER {
             run::output(bench.house.command(&bench.caches[0].program).arg("clear"))?;
         }

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use larder_fingerprint::Fingerprints;
-use larder_service::Key;
+use larder_service::{Clock, Key};
 
 use super::premises::Premises;
 use crate::args::Refusal;
+use crate::proof::{Proof, Trail};
 
 /// Most answers remembered; beyond it everything is forgotten.
 const MAX_ANSWERS: usize = 1024;
@@ -27,6 +28,8 @@ struct Slot<T> {
 struct Remembered<T> {
     found: Found<T>,
     premises: Premises,
+    /// That the premises held when they were looked at last.
+    proof: Mutex<Option<Proof>>,
     /// Monotonic time after which to ask again whatever the premises; for failures that may pass.
     until: Option<u64>,
 }
@@ -38,18 +41,23 @@ impl<T> Default for Memo<T> {
 }
 
 impl<T> Memo<T> {
-    /// The remembered answer, if it still holds at the monotonic time `now`. Asks nobody.
-    pub(crate) fn known(&self, question: &Key, fingerprints: &Fingerprints, now: u64) -> Option<Found<T>> {
+    /// The remembered answer, if it still holds. Asks nobody.
+    pub(crate) fn known(
+        &self,
+        question: &Key,
+        fingerprints: &Fingerprints,
+        clock: &dyn Clock,
+    ) -> Option<Found<T>> {
         let slot = lock(&self.0).get(question).cloned()?;
-        slot.known(fingerprints, now)
+        slot.known(fingerprints, clock)
     }
 
-    /// The remembered answer, else that of `ask`: what was found, its premises, and until when it counts.
+    /// The remembered answer, else that of `ask`: what was found, its premises, and until which monotonic time it counts.
     pub(crate) fn get(
         &self,
         question: Key,
         fingerprints: &Fingerprints,
-        now: u64,
+        clock: &dyn Clock,
         ask: impl FnOnce() -> (Found<T>, Premises, Option<u64>),
     ) -> Found<T> {
         let slot = {
@@ -64,20 +72,31 @@ impl<T> Memo<T> {
             )
         };
         let _asking = lock(&slot.asking);
-        if let Some(found) = slot.known(fingerprints, now) {
+        if let Some(found) = slot.known(fingerprints, clock) {
             return found;
         }
         let (found, premises, until) = ask();
-        *lock(&slot.latest) = Some(Arc::new(Remembered { found: found.clone(), premises, until }));
+        *lock(&slot.latest) =
+            Some(Arc::new(Remembered { found: found.clone(), premises, proof: Mutex::default(), until }));
         found
     }
 }
 
 impl<T> Slot<T> {
-    fn known(&self, fingerprints: &Fingerprints, now: u64) -> Option<Found<T>> {
+    fn known(&self, fingerprints: &Fingerprints, clock: &dyn Clock) -> Option<Found<T>> {
         let latest = lock(&self.latest).clone()?;
-        let holds = latest.until.is_none_or(|until| now < until) && latest.premises.hold(fingerprints);
-        holds.then(|| latest.found.clone())
+        if latest.until.is_some_and(|until| clock.monotonic_ns() >= until) {
+            return None;
+        }
+        let proof = lock(&latest.proof).clone();
+        if !proof.is_some_and(|proof| proof.holds()) {
+            let mut trail = Trail::begin(clock.file_time_ns());
+            if !latest.premises.hold(fingerprints, &mut trail) {
+                return None;
+            }
+            *lock(&latest.proof) = trail.finish();
+        }
+        Some(latest.found.clone())
     }
 }
 

@@ -106,12 +106,12 @@ impl Compilers {
 
     /// The tool of `call`, if it is known and unchanged. Asks nobody.
     pub(crate) fn known_tool(&self, call: &Call) -> Option<Result<Arc<Tool>, Refusal>> {
-        self.tools.known(&driver_question(call), &self.fingerprints, self.clock.monotonic_ns())
+        self.tools.known(&driver_question(call), &self.fingerprints, &*self.clock)
     }
 
     /// The tool of `call`. May run it, and read all of it: for threads that may block.
     pub(crate) fn tool(&self, call: &Call) -> Result<Arc<Tool>, Refusal> {
-        self.tools.get(driver_question(call), &self.fingerprints, self.clock.monotonic_ns(), || {
+        self.tools.get(driver_question(call), &self.fingerprints, &*self.clock, || {
             let mut collector = Collector::new(&self.fingerprints, &*self.clock);
             let found = driver::identify(&mut collector, call, folder_of(call), &self.tmp, &*self.clock);
             self.answer(found, collector)
@@ -127,7 +127,7 @@ impl Compilers {
     ) -> Option<Result<Arc<Toolset>, Refusal>> {
         let options = options(invocation);
         let question = toolset_question(driver, call, invocation.language, &options, cwd(call, &options));
-        self.toolsets.known(&question, &self.fingerprints, self.clock.monotonic_ns())
+        self.toolsets.known(&question, &self.fingerprints, &*self.clock)
     }
 
     /// The toolset of `driver` under the options of `invocation`. May run it: for threads that may block.
@@ -140,7 +140,7 @@ impl Compilers {
         let options = options(invocation);
         let cwd = cwd(call, &options);
         let question = toolset_question(driver, call, invocation.language, &options, cwd);
-        self.toolsets.get(question, &self.fingerprints, self.clock.monotonic_ns(), || {
+        self.toolsets.get(question, &self.fingerprints, &*self.clock, || {
             let mut collector = Collector::new(&self.fingerprints, &*self.clock);
             let language = invocation.language;
             let asked = Asked { call, language, options: &options, cwd, clock: &*self.clock };
@@ -161,7 +161,7 @@ impl Compilers {
     ) -> Option<Result<Arc<Linker>, Refusal>> {
         let options: Vec<&[u8]> = options.iter().map(Vec::as_slice).collect();
         let question = linker_question(tool, call, &options);
-        self.linkers.known(&question, &self.fingerprints, self.clock.monotonic_ns())
+        self.linkers.known(&question, &self.fingerprints, &*self.clock)
     }
 
     /// What links under `options` when `tool` is called. May run it: for threads that may block.
@@ -173,7 +173,7 @@ impl Compilers {
     ) -> Result<Arc<Linker>, Refusal> {
         let options: Vec<&[u8]> = options.iter().map(Vec::as_slice).collect();
         let question = linker_question(tool, call, &options);
-        self.linkers.get(question, &self.fingerprints, self.clock.monotonic_ns(), || {
+        self.linkers.get(question, &self.fingerprints, &*self.clock, || {
             let mut collector = Collector::new(&self.fingerprints, &*self.clock);
             let cwd = cwd(call, &options);
             let asked = Asked { call, language: Language::C, options: &options, cwd, clock: &*self.clock };
@@ -200,13 +200,13 @@ impl Compilers {
         call: &Call,
         target: Option<&[u8]>,
     ) -> Option<Result<Arc<Rustc>, Refusal>> {
-        self.rustcs.known(&rustc::question(call, target), &self.fingerprints, self.clock.monotonic_ns())
+        self.rustcs.known(&rustc::question(call, target), &self.fingerprints, &*self.clock)
     }
 
     /// The Rust compiler of `call` for `target`. May run it, and read all of it: for threads that may block.
     pub(crate) fn rustc(&self, call: &Call, target: Option<&[u8]>) -> Result<Arc<Rustc>, Refusal> {
         let question = rustc::question(call, target);
-        self.rustcs.get(question, &self.fingerprints, self.clock.monotonic_ns(), || {
+        self.rustcs.get(question, &self.fingerprints, &*self.clock, || {
             let mut collector = Collector::new(&self.fingerprints, &*self.clock);
             let found = rustc::identify(&mut collector, call, target, &*self.clock);
             self.answer(found, collector)

@@ -7,12 +7,13 @@ use larder_service::{Clock, Digest};
 
 use crate::args::Refusal;
 use crate::files::{self, Node};
+use crate::proof::Trail;
 
 /// Most links followed on the way to one file.
 const MAX_LINKS: usize = 40;
 
 /// Files, links and folders as they were.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Premises {
     files: Vec<(PathBuf, Digest)>,
     links: Vec<(PathBuf, PathBuf)>,
@@ -32,14 +33,29 @@ pub(crate) struct Collector<'a> {
 }
 
 impl Premises {
-    /// Everything is as it was.
-    pub(crate) fn hold(&self, fingerprints: &Fingerprints) -> bool {
+    /// Everything is as it was; `trail` learns what was looked at.
+    pub(crate) fn hold(&self, fingerprints: &Fingerprints, trail: &mut Trail) -> bool {
         !self.unsure
-            && self.links.iter().all(|(link, target)| link.read_link().is_ok_and(|now| now == *target))
-            && self.absent.iter().all(|path| is_absent(path))
-            && self.folders.iter().all(|(path, then)| folder(fingerprints, path) == Some(*then))
+            && self.links.iter().all(|(link, target)| {
+                trail.look_at_link(link);
+                link.read_link().is_ok_and(|now| now == *target)
+            })
+            && self.absent.iter().all(|path| {
+                trail.saw_nothing_on_the_way_to(path);
+                is_absent(path)
+            })
+            && self.folders.iter().all(|(path, then)| {
+                match then {
+                    Some(stamp) => trail.saw(path, *stamp),
+                    None => trail.saw_nothing(path),
+                }
+                folder(fingerprints, path) == Some(*then)
+            })
             && self.files.iter().all(|(path, digest)| {
-                fingerprints.file(path).is_ok_and(|fingerprint| fingerprint.digest == *digest)
+                fingerprints.file(path).is_ok_and(|fingerprint| {
+                    trail.saw(path, fingerprint.stamp);
+                    fingerprint.digest == *digest
+                })
             })
     }
 }

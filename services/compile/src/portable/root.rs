@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use larder_service::Reason;
+use larder_service::{Hasher, Reason};
 
 use crate::args::Refusal;
 use crate::inputs::about;
@@ -75,6 +75,10 @@ impl Root {
 }
 
 impl Marked for Root {
+    fn add_to(&self, call: &mut Hasher) {
+        call.field("root", &self.0);
+    }
+
     /// `None` also where the prefix map would change it for this root, though it did not for the one under which it was
     /// stored.
     fn put_in(&self, stored: &[u8]) -> Option<Vec<u8>> {

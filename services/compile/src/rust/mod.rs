@@ -23,7 +23,7 @@ mod tree;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use larder_service::{Digest, Key};
+use larder_service::{Digest, Hasher, Key};
 
 use self::args::{FolderKind, Request};
 use self::lineage::Lineage;
@@ -159,6 +159,15 @@ impl Folders {
 }
 
 impl Marked for Folders {
+    fn add_to(&self, call: &mut Hasher) {
+        for folder in &self.listed {
+            call.field("folder", folder);
+        }
+        if let Some(root) = &self.root {
+            root.add_to(call);
+        }
+    }
+
     fn put_in(&self, stored: &[u8]) -> Option<Vec<u8>> {
         let digits = match stored.split_first() {
             Some((&MARK, rest)) => rest.iter().take_while(|byte| byte.is_ascii_digit()).count(),

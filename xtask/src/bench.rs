@@ -6,6 +6,7 @@ mod calls;
 mod clients;
 mod contender;
 mod go;
+mod limit;
 mod machine;
 mod peers;
 mod record;

@@ -3,19 +3,22 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
 use super::contender::Contender;
 use super::record::{ALONE, Against, Figure, LARDER, Row};
-use super::{Bench, calls, rounds};
+use super::{Bench, calls, limit, rounds};
 use crate::sources::Project;
 use crate::{projects, run};
 
 /// Rounds with an empty cache, and with a filled one.
 const COLD: usize = 2;
 const WARM: usize = 5;
+
+/// How long one command may take.
+const LIMIT: Duration = Duration::from_mins(5);
 
 pub(super) fn libgit2(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let work = bench.house.work().join("git");
@@ -28,7 +31,7 @@ pub(super) fn libgit2(bench: &Bench) -> anyhow::Result<Vec<Row>> {
         let took = run::each(&project.files, |file| {
             let mut command =
                 cache.map_or_else(|| bench.house.command("gcc"), |cache| cache.call(&bench.house, "gcc"));
-            run::output(project.compile(&mut command, file)).map(drop)
+            limit::output(project.compile(&mut command, file), LIMIT).map(drop)
         })?;
         Ok(took)
     };
@@ -79,7 +82,7 @@ fn rows(
         goal: Some(goal),
         figures,
     };
-    let cold = rounds::run(&[ALONE, LARDER], 0, COLD, |who| {
+    let cold = rounds::run(&bench.progress, &[ALONE, LARDER], 0, COLD, |who| {
         if who == 0 {
             return build(None);
         }
@@ -89,7 +92,7 @@ fn rows(
     bench.progress.line(&format!("{title}: with an empty cache, done"));
     let names: Vec<&str> = caches.iter().map(|cache| cache.name).collect();
     // The first fills a peer's cache; the second brings what it needs into memory.
-    let mut warm = rounds::run(&names, 2, WARM, |who| build(Some(caches[who])))?;
+    let mut warm = rounds::run(&bench.progress, &names, 2, WARM, |who| build(Some(caches[who])))?;
     let alone = cold.iter().find(|figure| figure.who == ALONE).cloned();
     let quick = |figure: &Figure| alone.as_ref().is_none_or(|alone| figure.median < alone.median);
     warm.retain(|figure| figure.who == LARDER || quick(figure));
@@ -141,9 +144,7 @@ fn cargo(
     } else {
         command.env("CARGO_INCREMENTAL", "0");
     }
-    let start = Instant::now();
-    run::output(&mut command)?;
-    let took = start.elapsed();
+    let (_, took) = limit::output(&mut command, LIMIT)?;
     let profile = if options.is_empty() { "debug" } else { "release" };
     let help = run::output(Command::new(target.join(profile).join("fd")).arg("--version"))?;
     if !help.stdout.starts_with(b"fd ") {

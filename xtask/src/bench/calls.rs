@@ -4,17 +4,20 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
 use super::contender::Contender;
 use super::record::{ALONE, Against, Row};
-use super::{Bench, rounds};
+use super::{Bench, limit, rounds};
 use crate::run;
 
 const WARM_UPS: usize = 4;
 const ROUNDS: usize = 40;
+
+/// How long one call may take.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Caches leave alone what was written just before; none of them waits longer.
 const SETTLED: Duration = Duration::from_millis(2_500);
@@ -117,7 +120,7 @@ fn hit(bench: &Bench, source: &Source, id: &str, title: &str, goal: f64) -> anyh
     let running = caches.iter().map(|cache| cache.start(&bench.house)).collect::<Result<Vec<_>, _>>()?;
     let names: Vec<&str> = caches.iter().map(|cache| cache.name).collect();
     let before = bench.house.counts()?.unwrap_or_default();
-    let figures = rounds::run(&names, WARM_UPS, ROUNDS, |who| {
+    let figures = rounds::run(&bench.progress, &names, WARM_UPS, ROUNDS, |who| {
         let mut command = caches[who].call(&bench.house, source.tool);
         let took = once(source.compile(&mut command, &folder, "one"), &folder)?;
         if outputs(&folder)? != expected {
@@ -148,13 +151,7 @@ fn once(command: &mut Command, folder: &Path) -> anyhow::Result<Duration> {
     for output in places(folder) {
         let _ = fs::remove_file(output);
     }
-    let start = Instant::now();
-    let status = command.status().with_context(|| format!("failed to start {}", run::shown(command)))?;
-    let took = start.elapsed();
-    if !status.success() {
-        bail!("{} ended with {status}", run::shown(command));
-    }
-    Ok(took)
+    limit::time(command, LIMIT)
 }
 
 fn outputs(folder: &Path) -> anyhow::Result<Vec<Vec<u8>>> {

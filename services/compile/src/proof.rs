@@ -6,6 +6,7 @@ use std::ffi::{CString, OsStr};
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use larder_fingerprint::{Kind, Presence, Stamp};
@@ -21,6 +22,10 @@ const MAX_PARTS: usize = 4_000_000;
 
 /// How long ago a folder was written to that is likely to be written to again.
 const BUSY_NS: u64 = 10_000_000_000;
+
+/// From how many looks on a second thread is worth its waking, and how many of them are shared out at once.
+const MANY: usize = 256;
+const SHARE: usize = 32;
 
 /// Most names of such a folder that are looked for each by itself.
 const MOST_NAMES: usize = 64;
@@ -62,7 +67,63 @@ pub(crate) struct Proof(Arc<[Arc<Sight>]>);
 impl Proof {
     /// Everything is as it was.
     pub(crate) fn holds(&self) -> bool {
-        self.0.iter().all(|sight| sight.is_as_then())
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) if self.0.len() >= MANY => {
+                let shared = Arc::new(Shared::new(self.clone()));
+                let helper = Arc::clone(&shared);
+                runtime.spawn_blocking(move || helper.take_part());
+                shared.take_part();
+                shared.all_hold()
+            }
+            _ => self.0.iter().all(|sight| sight.is_as_then()),
+        }
+    }
+}
+
+/// Many looks, which two threads may share. Neither waits for the other: on a busy machine the second may come late, or
+/// stop in the middle.
+struct Shared {
+    proof: Proof,
+    /// The next share that nobody has taken.
+    next: AtomicUsize,
+    /// For each share whether all of it was found as it was.
+    held: Vec<AtomicBool>,
+    /// Something was not.
+    broken: AtomicBool,
+}
+
+impl Shared {
+    fn new(proof: Proof) -> Self {
+        let held = proof.0.chunks(SHARE).map(|_| AtomicBool::new(false)).collect();
+        Self { proof, next: AtomicUsize::new(0), held, broken: AtomicBool::new(false) }
+    }
+
+    /// Looks at shares that nobody has taken until there are none.
+    fn take_part(&self) {
+        while !self.broken.load(Ordering::Relaxed) {
+            let share = self.next.fetch_add(1, Ordering::Relaxed);
+            if share >= self.held.len() {
+                return;
+            }
+            self.look(share);
+        }
+    }
+
+    fn look(&self, share: usize) -> bool {
+        let from = share * SHARE;
+        let sights = &self.proof.0[from..self.proof.0.len().min(from + SHARE)];
+        let holds = sights.iter().all(|sight| sight.is_as_then());
+        let flag = if holds { &self.held[share] } else { &self.broken };
+        flag.store(true, Ordering::Release);
+        holds
+    }
+
+    /// Whether all shares held; looks itself at those that the other took and has not done.
+    fn all_hold(&self) -> bool {
+        (0..self.held.len()).all(|share| {
+            !self.broken.load(Ordering::Acquire)
+                && (self.held[share].load(Ordering::Acquire) || self.look(share))
+        })
     }
 }
 
@@ -391,6 +452,53 @@ mod tests {
         fs::remove_dir_all(place.at("src")).expect("removed");
         fs::write(place.at("src"), "").expect("written");
         assert!(!busy.holds(), "a file lacks all names, and is no folder");
+    }
+
+    #[test]
+    fn many_looks_are_shared_and_each_of_them_counts() {
+        let place = Place::new();
+        let count = 3 * MANY;
+        for number in 0..count {
+            place.write(&format!("{number}.h"), "one");
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("it runs");
+        for number in [0, SHARE - 1, SHARE, count / 2, count - 1] {
+            let proof = proof(|trail| {
+                for number in 0..count {
+                    let name = format!("{number}.h");
+                    trail.saw(&place.at(&name), place.stamp(&name));
+                }
+            })
+            .expect("it lasts");
+            let holds = || runtime.block_on(async { proof.holds() });
+            assert!((0..20).all(|_| holds()));
+            let (there, away) = (place.at(&format!("{number}.h")), place.at("away"));
+            fs::rename(&there, &away).expect("renamed");
+            assert!((0..20).all(|_| !holds()), "{number} is gone");
+            fs::rename(&away, &there).expect("renamed");
+        }
+    }
+
+    #[test]
+    fn a_share_that_the_other_thread_has_not_done_is_looked_at_here() {
+        let place = Place::new();
+        place.write("a.h", "one");
+        let seen = |trail: &mut Trail| {
+            for _ in 0..2 {
+                trail.saw(&place.at("a.h"), place.stamp("a.h"));
+            }
+            trail.saw_nothing(&place.at("b.h"));
+        };
+        let proof = proof(seen).expect("it lasts");
+        let shared = Shared::new(proof);
+        // Taken by one that never comes to it.
+        shared.next.fetch_add(1, Ordering::Relaxed);
+        shared.take_part();
+        assert!(shared.all_hold());
+        place.write("b.h", "");
+        let shared = Shared::new(shared.proof.clone());
+        shared.next.fetch_add(1, Ordering::Relaxed);
+        assert!(!shared.all_hold());
     }
 
     #[test]

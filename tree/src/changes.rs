@@ -1,14 +1,14 @@
 //! Whether anything has changed since the last success.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use foldhash::fast::RandomState;
 use larder_service::{Clock, SystemClock};
 
-use crate::walk::{self, Visit, is_executable, read_one};
+use crate::walk::{self, Looked, Visit, read_one};
 use crate::{
     Discard, Entry, FingerprintError, Found, Kept, Reading, Selection, Snapshot, Stamp, State, TreeError,
     read,
@@ -140,6 +140,7 @@ pub fn check(
     let comparison = Comparison::new(&earlier, depth, reader);
     walk::walk(selection, skip, || Comparing {
         comparison: &comparison,
+        folder: (Vec::new(), comparison.earlier.below(b"")),
         part: Seen::default(),
         seen: &seen,
     })?;
@@ -183,7 +184,6 @@ fn now(earlier: &Snapshot, met: &[bool], new: Vec<Entry>, refreshed: Vec<(usize,
 /// What was found at the last success, to be held against what is there.
 struct Comparison<'a> {
     earlier: &'a Snapshot,
-    places: HashMap<&'a [u8], usize, RandomState>,
     met: Vec<AtomicBool>,
     depth: Depth,
     reader: &'a dyn Reader,
@@ -205,9 +205,8 @@ struct Lists {
 
 impl<'a> Comparison<'a> {
     fn new(earlier: &'a Snapshot, depth: Depth, reader: &'a dyn Reader) -> Self {
-        let places = earlier.entries.iter().enumerate().map(|(at, entry)| (&*entry.path, at)).collect();
         let met = earlier.entries.iter().map(|_| AtomicBool::new(false)).collect();
-        Self { earlier, places, met, depth, reader }
+        Self { earlier, met, depth, reader }
     }
 
     fn into_met(self) -> Vec<bool> {
@@ -219,7 +218,7 @@ impl<'a> Comparison<'a> {
         for entry in new {
             let list = match &entry.found {
                 Found::Unreadable => &mut changes.unreadable,
-                _ if self.places.contains_key(&*entry.path) => &mut changes.changed,
+                _ if self.earlier.place(&entry.path).is_some() => &mut changes.changed,
                 _ => &mut changes.added,
             };
             list.push(entry.path.to_vec());
@@ -236,6 +235,8 @@ impl<'a> Comparison<'a> {
 /// One thread of a comparison.
 struct Comparing<'a> {
     comparison: &'a Comparison<'a>,
+    /// The folder that was looked into last, and the places of what was below it.
+    folder: (Vec<u8>, Range<usize>),
     part: Seen,
     seen: &'a Seen,
 }
@@ -259,20 +260,32 @@ impl Comparing<'_> {
         }
     }
 
-    fn meet(&self, from_root: &[u8]) -> Option<usize> {
-        let place = self.comparison.places.get(from_root).copied()?;
+    /// The place of the entry for `from_root`. Files come folder by folder.
+    fn place(&mut self, from_root: &[u8]) -> Option<usize> {
+        let earlier = self.comparison.earlier;
+        let folder = from_root.iter().rposition(|byte| *byte == b'/').map_or(&b""[..], |at| &from_root[..at]);
+        if self.folder.0 != folder {
+            self.folder = (folder.to_vec(), earlier.below(folder));
+        }
+        let Range { start, end } = self.folder.1;
+        let below = &earlier.entries[start..end];
+        below.binary_search_by(|entry| (*entry.path).cmp(from_root)).ok().map(|at| start + at)
+    }
+
+    fn meet(&mut self, from_root: &[u8]) -> Option<usize> {
+        let place = self.place(from_root)?;
         self.comparison.met[place].store(true, Ordering::Relaxed);
         Some(place)
     }
 }
 
 impl Visit for Comparing<'_> {
-    fn file(&mut self, from_root: &[u8], path: &Path, metadata: &std::fs::Metadata) {
-        let place = self.comparison.places.get(from_root).copied();
+    fn file(&mut self, from_root: &[u8], path: &Path, looked: Looked) {
+        let place = self.place(from_root);
         if let (Some(at), Depth::TwoLayer) = (place, self.comparison.depth)
             && let Found::File { stamp, executable, .. } = self.comparison.earlier.entries[at].found
-            && stamp == Stamp::of(metadata)
-            && executable == is_executable(metadata)
+            && stamp == looked.stamp
+            && executable == looked.executable
         {
             self.comparison.met[at].store(true, Ordering::Relaxed);
             self.part().unchanged += 1;

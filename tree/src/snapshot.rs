@@ -1,5 +1,7 @@
 //! What was found at each path.
 
+use std::cmp::Ordering;
+use std::ops::Range;
 use std::path::Path;
 
 use larder_service::{Digest, Hasher};
@@ -67,6 +69,30 @@ impl Snapshot {
         Self { entries }
     }
 
+    /// The place in `entries` of the one with `path`.
+    #[must_use]
+    pub fn place(&self, path: &[u8]) -> Option<usize> {
+        self.entries.binary_search_by(|entry| (*entry.path).cmp(path)).ok()
+    }
+
+    /// The places of the entries below `folder`, from the root; all of them for the root itself, which is empty.
+    #[must_use]
+    pub fn below(&self, folder: &[u8]) -> Range<usize> {
+        if folder.is_empty() {
+            return 0..self.entries.len();
+        }
+        // What sorts before the folder's slash, what is below it, and what sorts after.
+        let side = |entry: &Entry| match entry.path.get(..folder.len()) {
+            Some(head) if head == folder => {
+                entry.path.get(folder.len()).map_or(Ordering::Less, |next| next.cmp(&b'/'))
+            }
+            _ => (*entry.path).cmp(folder),
+        };
+        let from = self.entries.partition_point(|entry| side(entry).is_lt());
+        let after = self.entries[from..].partition_point(|entry| side(entry).is_le());
+        from..from + after
+    }
+
     /// Names every path and what is there; `None` where something could not be looked at.
     #[must_use]
     pub fn id(&self) -> Option<[u8; 32]> {
@@ -109,5 +135,35 @@ impl Snapshot {
         let young =
             |entry: &&Entry| matches!(entry.found, Found::File { stamp, .. } if stamp == Stamp::default());
         self.entries.iter().find(young).map(|entry| Path::new(std::ffi::OsStr::from_bytes(&entry.path)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn snapshot(paths: &[String]) -> Snapshot {
+        Snapshot::of(
+            paths.iter().map(|path| Entry { path: path.as_bytes().into(), found: Found::Other }).collect(),
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_below_a_folder_is_found_together(
+            paths in prop::collection::vec("[a!/0]{1,4}", 0..40),
+            folder in "[a!0]{0,2}",
+        ) {
+            let snapshot = snapshot(&paths);
+            let range = snapshot.below(folder.as_bytes());
+            let below = |path: &[u8]| folder.is_empty() || path.starts_with(format!("{folder}/").as_bytes());
+            for (at, entry) in snapshot.entries.iter().enumerate() {
+                prop_assert_eq!(range.contains(&at), below(&entry.path), "{:?} of {:?}", entry, folder);
+                prop_assert_eq!(snapshot.place(&entry.path), Some(at));
+            }
+            prop_assert_eq!(snapshot.place(b"none"), None);
+        }
     }
 }

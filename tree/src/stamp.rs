@@ -5,7 +5,7 @@ use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 
-use rustix::fs::FileType;
+use rustix::fs::{FileType, Stat};
 
 use crate::absent;
 
@@ -37,6 +37,16 @@ impl Stamp {
             ctime_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
             inode: metadata.ino(),
             device: metadata.dev(),
+        }
+    }
+
+    pub(crate) fn of_stat(found: &Stat) -> Self {
+        Self {
+            size: u64::try_from(found.st_size).unwrap_or(0),
+            mtime_ns: nanoseconds(found.st_mtime, found.st_mtime_nsec.cast_signed()),
+            ctime_ns: nanoseconds(found.st_ctime, found.st_ctime_nsec.cast_signed()),
+            inode: found.st_ino,
+            device: found.st_dev,
         }
     }
 
@@ -80,6 +90,16 @@ impl Kind {
     }
 }
 
+impl Kind {
+    pub(crate) fn of_stat(found: &Stat) -> Self {
+        match FileType::from_raw_mode(found.st_mode) {
+            FileType::RegularFile => Self::File,
+            FileType::Directory => Self::Folder,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// Whether a path leads to anything.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Presence {
@@ -103,21 +123,7 @@ impl Presence {
     pub fn at(path: &CStr, followed: bool) -> io::Result<Self> {
         let found = if followed { rustix::fs::stat(path) } else { rustix::fs::lstat(path) };
         match found.map_err(io::Error::from) {
-            Ok(found) => {
-                let kind = match FileType::from_raw_mode(found.st_mode) {
-                    FileType::RegularFile => Kind::File,
-                    FileType::Directory => Kind::Folder,
-                    _ => Kind::Other,
-                };
-                let stamp = Stamp {
-                    size: u64::try_from(found.st_size).unwrap_or(0),
-                    mtime_ns: nanoseconds(found.st_mtime, found.st_mtime_nsec.cast_signed()),
-                    ctime_ns: nanoseconds(found.st_ctime, found.st_ctime_nsec.cast_signed()),
-                    inode: found.st_ino,
-                    device: found.st_dev,
-                };
-                Ok(Self::Present { kind, stamp })
-            }
+            Ok(found) => Ok(Self::Present { kind: Kind::of_stat(&found), stamp: Stamp::of_stat(&found) }),
             Err(error) if absent(&error) => Ok(Self::Absent),
             Err(error) => Err(error),
         }

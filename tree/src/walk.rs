@@ -1,6 +1,7 @@
 //! Looking at every file of a selection, on all processors.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -9,11 +10,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ignore::{DirEntry, ParallelVisitor, ParallelVisitorBuilder, WalkBuilder, WalkState};
 use larder_service::Digest;
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat};
 
-use crate::{Entry, FingerprintError, Found, Reader, Selection, Snapshot, Stamp, absent};
+use crate::{Entry, FingerprintError, Found, Kind, Reader, Selection, Snapshot, Stamp, absent};
 
 /// Most paths that one walk looks at: links can make a small tree a huge one.
 const MAX_PATHS: usize = 4_000_000;
+
+/// The mode's bit that lets a file's owner execute it.
+const OWNER_EXECUTES: u32 = 0o100;
 
 /// Most threads of one walk.
 const MAX_THREADS: usize = 16;
@@ -49,9 +54,16 @@ pub enum TreeError {
 /// What a walk comes across, on any of its threads.
 pub(crate) trait Visit: Send {
     /// The ordinary file at `path`, `from_root` as bytes.
-    fn file(&mut self, from_root: &[u8], path: &Path, metadata: &std::fs::Metadata);
+    fn file(&mut self, from_root: &[u8], path: &Path, looked: Looked);
     /// Anything else.
     fn other(&mut self, from_root: &[u8], found: Found);
+}
+
+/// What a look at a file says.
+#[derive(Clone, Copy)]
+pub(crate) struct Looked {
+    pub(crate) stamp: Stamp,
+    pub(crate) executable: bool,
 }
 
 /// Shows every file of `selection` to one of the visitors that `visitor` makes; the file with the device and inode
@@ -119,13 +131,15 @@ struct Builder<'a, F> {
 
 impl<'s, V: Visit + 's, F: Fn() -> V> ParallelVisitorBuilder<'s> for Builder<'s, F> {
     fn build(&mut self) -> Box<dyn ParallelVisitor + 's> {
-        Box::new(Visitor { walk: self.walk, visitor: (self.visitor)() })
+        Box::new(Visitor { walk: self.walk, visitor: (self.visitor)(), folder: None })
     }
 }
 
 struct Visitor<'a, V> {
     walk: &'a Shared<'a>,
     visitor: V,
+    /// The folder of the file that was looked at last. Others are likely to follow, and a look from there is shorter.
+    folder: Option<(PathBuf, OwnedFd)>,
 }
 
 impl<V: Visit> ParallelVisitor for Visitor<'_, V> {
@@ -156,17 +170,36 @@ impl<V: Visit> Visitor<'_, V> {
         if !self.walk.selection.includes(Path::new(std::ffi::OsStr::from_bytes(from_root))) {
             return;
         }
-        let metadata = if is_link { path.metadata() } else { path.symlink_metadata() };
-        match metadata {
-            Ok(metadata) if metadata.is_file() => {
-                if self.walk.skip != Some((metadata.dev(), metadata.ino())) {
-                    self.visitor.file(from_root, path, &metadata);
+        match self.look(path, is_link) {
+            Ok(found) if Kind::of_stat(&found) == Kind::File => {
+                let looked =
+                    Looked { stamp: Stamp::of_stat(&found), executable: found.st_mode & OWNER_EXECUTES != 0 };
+                if self.walk.skip != Some((looked.stamp.device, looked.stamp.inode)) {
+                    self.visitor.file(from_root, path, looked);
                 }
             }
             // It was no folder when the folder it is in was listed, and so was not looked into.
-            Ok(metadata) if metadata.is_dir() => self.visitor.other(from_root, Found::Unreadable),
+            Ok(found) if Kind::of_stat(&found) == Kind::Folder => {
+                self.visitor.other(from_root, Found::Unreadable);
+            }
             Ok(_) => self.visitor.other(from_root, Found::Other),
             Err(_) => self.trouble(path),
+        }
+    }
+
+    fn look(&mut self, path: &Path, is_link: bool) -> rustix::io::Result<Stat> {
+        let flags = if is_link { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return rustix::fs::statat(CWD, path, flags);
+        };
+        if self.folder.as_ref().is_none_or(|(known, _)| known.as_os_str() != folder.as_os_str()) {
+            let opened =
+                rustix::fs::open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+            self.folder = opened.ok().map(|opened| (folder.to_owned(), opened));
+        }
+        match &self.folder {
+            Some((_, folder)) => rustix::fs::statat(folder, name, flags),
+            None => rustix::fs::statat(CWD, path, flags),
         }
     }
 
@@ -232,8 +265,8 @@ pub(crate) fn read_one(reader: &dyn Reader, path: &Path) -> Option<Found> {
     }
 }
 
-pub(crate) fn is_executable(metadata: &std::fs::Metadata) -> bool {
-    metadata.mode() & 0o100 != 0
+fn is_executable(metadata: &std::fs::Metadata) -> bool {
+    metadata.mode() & OWNER_EXECUTES != 0
 }
 
 /// Reads every file of `selection`.
@@ -254,7 +287,7 @@ struct Reading<'a> {
 }
 
 impl Visit for Reading<'_> {
-    fn file(&mut self, from_root: &[u8], path: &Path, _: &std::fs::Metadata) {
+    fn file(&mut self, from_root: &[u8], path: &Path, _: Looked) {
         if let Some(found) = read_one(self.reader, path) {
             self.entries.push(Entry { path: from_root.into(), found });
         }

@@ -5,6 +5,7 @@ mod builds;
 mod calls;
 mod clients;
 mod contender;
+mod fingerprint;
 mod go;
 mod limit;
 mod machine;
@@ -31,6 +32,8 @@ pub(crate) enum Group {
     Clients,
     /// What the go command builds, vets and tests
     Go,
+    /// Whether a tree of 100,000 files has changed
+    Fingerprint,
     /// A C library, with an empty and with a filled cache
     Libgit2,
     /// A Rust program, likewise
@@ -43,6 +46,7 @@ impl Group {
             Self::Calls => calls::measure(bench),
             Self::Clients => clients::measure(bench),
             Self::Go => go::measure(bench),
+            Self::Fingerprint => fingerprint::measure(bench),
             Self::Libgit2 => builds::libgit2(bench),
             Self::Fd => builds::fd(bench),
         }

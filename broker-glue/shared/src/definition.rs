@@ -37,7 +37,7 @@ pub enum DefinitionError {
         path: PathBuf,
     },
     /// No program can read it.
-    #[error("failed to read {}: it is no service definition\nhint: larder doctor --fix", path.display())]
+    #[error("failed to read {}: it is no service definition\nhint: move that file away, which is what larder doctor --fix does", path.display())]
     Damaged {
         /// The definition.
         path: PathBuf,

@@ -9,7 +9,7 @@ use larder_tests::{Sandbox, alive, http_get, kill, program, signal, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::{doctor, fix, is_mended};
+use super::{command, doctor, fix, found, is_mended};
 
 /// Copies of the programs in a folder of their own.
 fn installed() -> tempfile::TempDir {
@@ -91,6 +91,16 @@ fn what_killed_programs_leave_behind_is_removed() {
     assert!(locks.join("held").exists(), "a run holds it");
     sandbox.run(&["gcc", "-c", "x.c"]);
     doctor(&sandbox).is_otherwise_well(&[("larder", "crashes", "note")]);
+}
+
+#[test]
+fn larder_switched_off_is_told() {
+    let sandbox = Sandbox::started();
+    for (value, state) in [("1", "note"), ("maybe", "problem")] {
+        let found = found(command(&sandbox, &[]).env("RUNNING_PROCESS_DISABLE", value));
+        found.is_otherwise_well(&[("larder", "switch", state)]);
+        assert!(!format!("{:?}", found.checks).contains("maybe"), "a value is not shown");
+    }
 }
 
 #[test]

@@ -81,6 +81,19 @@ fn sockets_that_others_may_reach_are_a_problem_that_is_mended() {
 }
 
 #[test]
+fn a_runtime_folder_in_which_others_may_replace_larders_is_told_and_left_to_its_owner() {
+    let sandbox = Sandbox::started();
+    allow(&sandbox.runtime(), 0o777);
+    for found in [doctor(&sandbox), fix(&sandbox)] {
+        found.is_otherwise_well(&[("larder", "rights", "problem")]);
+    }
+    assert_eq!(mode(&sandbox.runtime()), 0o777);
+    // As in /tmp, nobody may touch what is another's.
+    allow(&sandbox.runtime(), 0o1777);
+    doctor(&sandbox).is_otherwise_well(&[]);
+}
+
+#[test]
 fn what_is_in_a_folders_place_is_left_alone() {
     let sandbox = Sandbox::new();
     let state = sandbox.root().join("s/larder");

@@ -88,6 +88,7 @@ fn the_wrapper_of_cargo_is_found_where_cargo_finds_it() {
     sandbox.write(".cargo/config.toml", "[build]\nrustc-wrapper = \"sccache\"\n");
     state(&[], "note", ".cargo/config.toml names sccache");
     state(&[("RUSTC_WRAPPER", &own)], "ok", "RUSTC_WRAPPER names larder");
+    state(&[("RUSTC_WRAPPER", "")], "note", "without a wrapper");
     let home = sandbox.root().join("h/.cargo");
     fs::create_dir_all(&home).expect("ours");
     fs::write(home.join("config.toml"), format!("[build]\nrustc-wrapper = {own:?}\n")).expect("ours");

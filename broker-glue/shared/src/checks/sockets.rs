@@ -43,9 +43,22 @@ fn behind(stream: &UnixStream) -> String {
     }
 }
 
+const NAME: &str = "rights";
+
+/// Whether others may put something of theirs in the place of larder's folders in `folder`, which is not larder's.
+fn above(folder: &Path) -> Option<Check> {
+    const STICKY: u32 = 0o1000;
+    let mode = folder.metadata().ok()?.mode();
+    if mode & 0o022 == 0 || mode & STICKY != 0 {
+        return None;
+    }
+    let shown = folder.display();
+    let found = format!("other users may rename and replace what is in {shown}");
+    Some(Check::problem(LARDER, NAME, found, format!("chmod 700 {shown}, or set XDG_RUNTIME_DIR to another")))
+}
+
 /// Whether other users are kept from the sockets and what lies beside them.
 pub(super) fn rights(around: &Around<'_>) -> Vec<Check> {
-    const NAME: &str = "rights";
     let mut sockets: Vec<PathBuf> = names::broker_socket(around.broker).into_iter().map(Into::into).collect();
     sockets.extend(around.status.map(|status| PathBuf::from(&status.endpoint)));
     let mut folders: Vec<_> =
@@ -53,7 +66,7 @@ pub(super) fn rights(around: &Around<'_>) -> Vec<Check> {
     folders.push(names::broker_runtime_dir());
     folders.sort();
     folders.dedup();
-    let mut checks = Vec::new();
+    let mut checks: Vec<_> = around.folders.runtime.parent().and_then(above).into_iter().collect();
     for path in folders.into_iter().chain(sockets) {
         let Ok(metadata) = path.symlink_metadata() else { continue };
         let shown = path.display();

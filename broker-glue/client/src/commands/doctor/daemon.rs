@@ -10,6 +10,7 @@ use larder_glue::{programs, sockets};
 use larder_proto::SERVICE_NAME;
 use larder_proto::v1::{Status, StatusRequest, control_reply, control_request};
 use running_process::broker::backend_sdk::read_daemon_identity_file;
+use running_process::broker::client::broker_disabled_by_env;
 use running_process::broker::lifecycle::names_v2::daemon_identity_path;
 
 use crate::running::Running;
@@ -33,9 +34,26 @@ pub(super) fn checks(folders: &Folders, daemon: &anyhow::Result<Option<Box<Statu
     if let Ok(None) = daemon {
         checks.push(Check::ok(LARDER, "daemon", "none runs; the first call starts it"));
     }
+    checks.extend(switch());
     let status = daemon.as_ref().ok().and_then(Option::as_deref);
     checks.extend(session::recall(folders).map(|endpoint| remembered(folders, &endpoint, status)));
     checks
+}
+
+/// Whether larder is switched off; nothing where it is not.
+fn switch() -> Option<Check> {
+    const NAME: &str = "switch";
+    const HINT: &str = "unset RUNNING_PROCESS_DISABLE";
+    match broker_disabled_by_env() {
+        Ok(false) => None,
+        Ok(true) => {
+            Some(Check::note(LARDER, NAME, "RUNNING_PROCESS_DISABLE=1 runs every tool without larder", HINT))
+        }
+        Err(_) => {
+            let found = "RUNNING_PROCESS_DISABLE has another value than 1: no daemon is asked";
+            Some(Check::problem(LARDER, NAME, found, HINT))
+        }
+    }
 }
 
 /// A daemon that gives no answer. One that a signal has stopped is ended by `larder stop`.

@@ -46,7 +46,8 @@ fn value(name: &str) -> Option<String> {
 fn rustc() -> Check {
     const NAME: &str = "rustc";
     const SET_IT: &str = "larder init, or: larder build -- cargo build";
-    let of_variable = |name: &'static str| Some((value(name)?, name.to_owned()));
+    // Set to nothing, it takes back what a file says.
+    let of_variable = |name: &'static str| Some((std::env::var(name).ok()?, name.to_owned()));
     let of_files =
         |name: &str| cargo::wrapper(name).map(|(program, file)| (program, file.display().to_string()));
     let outer = of_variable("RUSTC_WRAPPER")
@@ -55,7 +56,7 @@ fn rustc() -> Check {
     let inner = of_variable("RUSTC_WORKSPACE_WRAPPER")
         .or_else(|| of_variable("CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER"))
         .or_else(|| of_files("rustc-workspace-wrapper"));
-    let Some((program, source)) = outer else {
+    let Some((program, source)) = outer.filter(|(program, _)| !program.is_empty()) else {
         return Check::note(GROUP, NAME, "Cargo calls compilers without a wrapper", SET_IT);
     };
     if let Some((second, other_source)) = inner

@@ -57,8 +57,10 @@ fn control_replies_keep_their_bytes() {
     (record.lookup_us, record.wait_us, record.publish_us, record.validate_us) = (1, 2, 3, 4);
     golden("control_reply_stats_phases.bin", &control_reply(Reply::Stats(phased)));
     golden("control_reply_shutdown.bin", &control_reply(Reply::Shutdown(ShutdownAccepted { pid: 42 })));
-    let cleared = Cleared { records: 1, blobs: 2, bytes: 3, blobs_in_use: 4 };
+    let cleared = Cleared { records: 1, blobs: 2, bytes: 3, blobs_in_use: 4, records_unowned: 0 };
     golden("control_reply_cleared.bin", &control_reply(Reply::Cleared(cleared)));
+    let of_one = Cleared { records_unowned: 5, ..cleared };
+    golden("control_reply_cleared_of_one.bin", &control_reply(Reply::Cleared(of_one)));
     let no = NotSupported { sentence: "no such request".into(), daemon_speaks: 1 };
     golden("control_reply_not_supported.bin", &control_reply(Reply::NotSupported(no)));
     let failure = Failure { id: "request_malformed".into(), sentence: "it cannot be decoded".into() };

@@ -92,9 +92,6 @@ fn bad_input_to_each_request_and_unknown_requests_get_typed_answers() {
     // Field 200 is a request of some later version.
     let later = [message(PROTOCOL_VERSION, None), vec![0xc2, 0x0c, 0x00]].concat();
     assert!(matches!(ask(&endpoint, later), control_reply::Reply::NotSupported(_)));
-    let nobody = ClearRequest { service: "nobody".to_owned(), dry_run: false };
-    let reply = ask(&endpoint, message(PROTOCOL_VERSION, Some(control_request::Request::Clear(nobody))));
-    assert!(matches!(reply, control_reply::Reply::Failure(failure) if failure.sentence.contains("nobody")));
 }
 
 #[test]
@@ -110,27 +107,6 @@ fn a_peer_that_vanishes_within_a_request_disturbs_nothing() {
         let reply = ask(&endpoint, message(PROTOCOL_VERSION, Some(control_request::Request::Ping(Ping {}))));
         assert!(is_answer_to("ping", &reply), "after half of {name}");
     }
-}
-
-#[test]
-fn what_is_cleared_is_made_anew_and_a_dry_run_clears_nothing() {
-    let sandbox = Sandbox::started();
-    sandbox.write_settled("x.c", "int x;\n");
-    same_as_alone(&sandbox, &ARGV);
-    let said = |args: &[&str]| String::from_utf8(sandbox.run(args).stdout).expect("text");
-    let told = said(&["clear", "--dry-run"]);
-    assert!(told.starts_with("would remove 2 results and manifests"), "{told}");
-    same_as_alone(&sandbox, &ARGV);
-    assert_eq!(sandbox.last_reason(), "direct_hit");
-    // Records do not say whose they are, so that one of several services cannot be cleared by itself.
-    let of_one = sandbox.larder(["clear", "--service", "compile"]).output().expect("larder starts");
-    assert!(!of_one.status.success() && String::from_utf8_lossy(&of_one.stderr).contains("hint: "));
-    let told = said(&["clear"]);
-    assert!(told.starts_with("removed 2 results and manifests"), "{told}");
-    same_as_alone(&sandbox, &ARGV);
-    assert_eq!(sandbox.stats()["records"][0]["outcome"], "miss");
-    same_as_alone(&sandbox, &ARGV);
-    assert_eq!(sandbox.last_reason(), "direct_hit");
 }
 
 #[test]

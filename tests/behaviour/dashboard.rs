@@ -159,6 +159,37 @@ fn the_page_is_used_in_a_browser_with_the_keyboard_alone_and_an_action_asks_firs
 }
 
 #[test]
+fn one_service_is_chosen_in_a_browser_its_preview_shown_and_it_alone_cleared() {
+    let (sandbox, page) = built();
+    sandbox.run(&["store", "put", "k", "other.c"]);
+    let browser = Browser::start(&sandbox);
+    open(&browser, &page, "overview");
+    see(&browser, "Clear the cache");
+    browser.script("document.getElementById('clear').click()");
+    see(&browser, "This removes");
+    let choose = |service: &str| {
+        browser.script(&format!(
+            "const of = document.getElementById('clear-of'); of.value = '{service}'; of.dispatchEvent(new Event('change'))"
+        ));
+        wait_until("its preview", || {
+            let chosen = browser.script("return document.querySelector('#clear-of option[selected]')?.value");
+            (chosen == service).then_some(())
+        });
+    };
+    choose("go");
+    see(&browser, "This removes 0 records and 0 blobs");
+    choose("artifact");
+    see(&browser, "This removes 1 record and 1 blob");
+    keep(&browser, "clear-light-1200");
+    browser.script("document.querySelector('#ask .danger').click()");
+    see(&browser, "Cleared: 1 record and 1 blob");
+    let gone = sandbox.larder(["store", "has", "k"]).status().expect("larder starts");
+    assert_eq!(gone.code(), Some(1));
+    same_as_alone(&sandbox, &["gcc", "-c", "seen.c"]);
+    assert_eq!(sandbox.last_reason(), "direct_hit");
+}
+
+#[test]
 fn an_action_without_the_token_changes_nothing() {
     let (sandbox, page) = built();
     let host = page.trim_start_matches("http://").trim_end_matches('/').to_owned();

@@ -8,6 +8,7 @@ mod build_systems;
 mod builds;
 mod bursts;
 mod chaos;
+mod clear;
 mod commands;
 mod compile_c;
 mod config;

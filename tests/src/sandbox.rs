@@ -10,7 +10,8 @@ use serde_json::Value;
 use crate::{alive, processes_of, wait_until};
 
 /// Variables of the caller's environment that must not reach a test.
-const FOREIGN: [&str; 17] = [
+const FOREIGN: [&str; 18] = [
+    "CARGO_TARGET_DIR",
     "CC",
     "CFLAGS",
     "CPATH",

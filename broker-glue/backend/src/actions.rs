@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use larder_proto::v1::Cleared;
 use larder_service::Actions;
+use larder_store::Owner;
 use tokio::sync::watch;
 
+use crate::clear;
 use crate::lifecycle::{DRAIN_LIMIT, Lifecycle};
 use crate::services::Loaded;
 
@@ -33,11 +35,17 @@ impl Actions for Doing {
         self.paused.0.store(paused, Ordering::Relaxed);
     }
 
-    fn clear(&self, dry_run: bool) -> Result<Cleared, String> {
+    fn clear(&self, service: &str, dry_run: bool) -> Result<Cleared, String> {
         let loaded = self.loaded.borrow().clone();
         let store =
             loaded.as_ref().and_then(|loaded| loaded.store.as_ref()).ok_or("there is no store to clear")?;
-        store.clear(dry_run).map_err(|error| format!("failed to clear the store: {error:#}"))
+        clear::clear(&**store, service, dry_run).map_err(|failure| failure.sentence)
+    }
+
+    fn keeping(&self) -> Vec<&'static str> {
+        let loaded = self.loaded.borrow().clone();
+        let store = loaded.as_ref().and_then(|loaded| loaded.store.as_ref());
+        store.map_or_else(Vec::new, |store| store.owners().iter().map(Owner::name).collect())
     }
 
     fn stop(&self) {

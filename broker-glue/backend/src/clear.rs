@@ -1,14 +1,16 @@
-//! `larder clear`: removes what is cached. It waits for the store, which control requests otherwise never do.
+//! `larder clear`: removes what is cached, of all services or of one. It waits for the store, which control requests otherwise never do.
 
 use std::sync::Arc;
 
 use larder_proto::PROTOCOL_VERSION;
-use larder_proto::v1::{ClearRequest, ControlRequest, Failure, control_reply, control_request};
+use larder_proto::v1::{ClearRequest, Cleared, ControlRequest, Failure, control_reply, control_request};
 use larder_service::Reason;
+use larder_store::Owner;
 use prost::Message as _;
 
 use crate::control;
 use crate::services::Loaded;
+use crate::upkeep::Keeper;
 
 /// The wish to clear in `request`, of a peer that speaks this daemon's protocol.
 pub(crate) fn asked(request: &[u8]) -> Option<ClearRequest> {
@@ -25,40 +27,41 @@ pub(crate) fn asked(request: &[u8]) -> Option<ClearRequest> {
 /// Carries it out, on a thread that may block.
 pub(crate) async fn answer(asked: &ClearRequest, loaded: Option<Arc<Loaded>>) -> Vec<u8> {
     control::reply(match loaded {
-        Some(loaded) => clear(asked, loaded).await,
-        None => failure(Reason::StartingUp, Reason::StartingUp.sentence()),
+        Some(loaded) => aside(asked, loaded).await,
+        None => control_reply::Reply::Failure(failure(Reason::StartingUp, Reason::StartingUp.sentence())),
     })
 }
 
-async fn clear(asked: &ClearRequest, loaded: Arc<Loaded>) -> control_reply::Reply {
-    let names: Vec<_> = loaded.services.iter().map(|service| service.name()).collect();
-    if !asked.service.is_empty() && !names.contains(&asked.service.as_str()) {
-        let known = names.join(", ");
-        return failure(
-            Reason::RequestMalformed,
-            &format!("there is no service {:?}\nhint: there are {known}", asked.service),
-        );
-    }
-    // The store does not tell whose a record is: of several services none may lose what is another's.
-    if !asked.service.is_empty() && names.len() > 1 {
-        return failure(
-            Reason::RequestMalformed,
-            "the services share one store, which can only be cleared as a whole\nhint: larder clear",
-        );
-    }
-    let dry_run = asked.dry_run;
-    let cleared =
-        tokio::task::spawn_blocking(move || loaded.store.as_ref().map(|store| store.clear(dry_run)));
-    match cleared.await {
-        Ok(Some(Ok(cleared))) => control_reply::Reply::Cleared(cleared),
-        Ok(Some(Err(error))) => {
-            failure(Reason::StoreFailed, &format!("failed to clear the store: {error:#}"))
-        }
+async fn aside(asked: &ClearRequest, loaded: Arc<Loaded>) -> control_reply::Reply {
+    let (service, dry_run) = (asked.service.clone(), asked.dry_run);
+    let cleared = tokio::task::spawn_blocking(move || {
+        loaded.store.as_ref().map(|store| clear(&**store, &service, dry_run))
+    });
+    control_reply::Reply::Failure(match cleared.await {
+        Ok(Some(Ok(cleared))) => return control_reply::Reply::Cleared(cleared),
+        Ok(Some(Err(failure))) => failure,
         Ok(None) => failure(Reason::StoreFailed, Reason::StoreFailed.sentence()),
         Err(_) => failure(Reason::InternalError, Reason::InternalError.sentence()),
-    }
+    })
 }
 
-fn failure(reason: Reason, sentence: &str) -> control_reply::Reply {
-    control_reply::Reply::Failure(Failure { id: reason.id().to_owned(), sentence: sentence.to_owned() })
+/// Removes from `store` what is of `service`, or everything where that is empty; with `dry_run`, only counts it. May
+/// block on the disk.
+pub(crate) fn clear(store: &dyn Keeper, service: &str, dry_run: bool) -> Result<Cleared, Failure> {
+    let owners = store.owners();
+    let owner = owners.iter().find(|owner| owner.name() == service);
+    if owner.is_none() && !service.is_empty() {
+        let names: Vec<_> = owners.iter().map(Owner::name).collect();
+        return Err(failure(
+            Reason::RequestMalformed,
+            &format!("no service {service:?} keeps results\nhint: these do: {}", names.join(", ")),
+        ));
+    }
+    store
+        .clear(owner.copied(), dry_run)
+        .map_err(|error| failure(Reason::StoreFailed, &format!("failed to clear the store: {error:#}")))
+}
+
+fn failure(reason: Reason, sentence: &str) -> Failure {
+    Failure { id: reason.id().to_owned(), sentence: sentence.to_owned() }
 }

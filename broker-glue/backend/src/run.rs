@@ -47,9 +47,16 @@ const WORKERS: usize = 2;
 /// How long work that cannot be interrupted may hold up the exit.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
-/// Runs the daemon to its end; the exit code is 0 after a drain, 2 when a person started the program, 3 when a
+/// Runs the daemon to its end, or says its version; the exit code is 0 after a drain, 2 when a person started the program, 3 when a
 /// daemon of this build runs already, 4 when another version or service was asked for, and 1 for all else.
 pub(crate) fn run() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|asked| asked == "--version") {
+        let said = std::io::Write::write_fmt(
+            &mut std::io::stdout(),
+            format_args!("larderd {}\n", larder_proto::LARDER_VERSION),
+        );
+        return if said.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let launch = match Launch::from_env() {
         Ok(launch) => launch,
         Err(error) => return exit(&error.into()),
@@ -279,7 +286,7 @@ impl Life {
             days: Arc::clone(&self.days),
             paused: Arc::clone(&self.paused),
             settings: self.settings.list(&self.folders.settings_file()),
-            surroundings: Surroundings { store: self.folders.store(), log: self.folders.state.join(LOG) },
+            surroundings: Surroundings { folders: self.folders.clone(), log: self.folders.state.join(LOG) },
             looked: Looked::default(),
         }
     }

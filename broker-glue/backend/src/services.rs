@@ -13,7 +13,7 @@ use larder_glue::private;
 use larder_gocache::GoCache;
 use larder_proto::v1::{Cleared, Found, StoreStatus};
 use larder_service::{Context, Reason, Service};
-use larder_store::{Store, StoreConfig, Survey};
+use larder_store::{Owner, Store, StoreConfig, Survey};
 
 use crate::settings::Settings;
 use crate::stand_in::{PLACES, Place, StandIn};
@@ -30,6 +30,9 @@ pub(crate) struct Loaded {
 
 /// Files whose content is remembered by stamp; about 200 bytes each.
 const FINGERPRINTS: usize = 200_000;
+
+/// The services that keep results in the store.
+static OWNERS: [Owner; 3] = [larder_compile::OWNER, larder_gocache::OWNER, larder_artifact::OWNER];
 
 /// Opens the store and puts the services together over it.
 ///
@@ -110,15 +113,23 @@ impl Keeper for Kept {
         Ok(())
     }
 
-    fn clear(&self, dry_run: bool) -> anyhow::Result<Cleared> {
+    fn owners(&self) -> &'static [Owner] {
+        &OWNERS
+    }
+
+    fn clear(&self, owner: Option<Owner>, dry_run: bool) -> anyhow::Result<Cleared> {
         // What Go's service has not handed over yet would come after.
         self.go.flush()?;
-        let removed = self.store.clear(dry_run)?;
+        let removed = self.store.clear(owner, dry_run)?;
+        if !dry_run && owner.is_none_or(|owner| owner == larder_gocache::OWNER) {
+            self.go.forget();
+        }
         Ok(Cleared {
             records: removed.records,
             blobs: removed.blobs,
             bytes: removed.bytes,
             blobs_in_use: removed.blobs_pinned,
+            records_unowned: removed.records_unowned,
         })
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use larder_proto::v1::{Cleared, Found, StoreStatus};
 use larder_service::{Board, Clock};
-use larder_store::Survey;
+use larder_store::{Owner, Survey};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -33,11 +33,14 @@ pub(crate) trait Keeper: Send + Sync + 'static {
     /// As [`Self::flush`].
     fn evict(&self) -> anyhow::Result<()>;
 
-    /// Removes everything that no client is using; with `dry_run`, only counts it.
+    /// Whose results it may hold.
+    fn owners(&self) -> &'static [Owner];
+
+    /// Removes what is of `owner`, or everything, and no client is using; with `dry_run`, only counts it.
     ///
     /// # Errors
     /// As [`Self::flush`].
-    fn clear(&self, dry_run: bool) -> anyhow::Result<Cleared>;
+    fn clear(&self, owner: Option<Owner>, dry_run: bool) -> anyhow::Result<Cleared>;
 
     /// Everything it holds, by age and size, at `now`, Unix time in milliseconds.
     ///

@@ -185,7 +185,7 @@ fn accept(session: AsyncBrokerSession, folders: &Folders) -> Result<Wire, Sessio
 const REMEMBERED_LIMIT: u64 = 4096;
 
 /// The endpoint that a broker handed to a client of this very version.
-fn recall(folders: &Folders) -> Option<String> {
+pub(crate) fn recall(folders: &Folders) -> Option<String> {
     let bytes = private::read_own(&folders.endpoint_file(), REMEMBERED_LIMIT).ok()??;
     let text = String::from_utf8(bytes).ok()?;
     let (version, endpoint) = text.trim_end().split_once('\n')?;

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use larder_glue::sockets::BackendFolder;
 use running_process::broker::backend_handle::BackendHandle;
 use running_process::broker::lifecycle::user_sid_hash;
 use running_process::broker::protocol::{Frame, HelloReply};
@@ -20,7 +21,6 @@ use crate::launcher::Launcher;
 use crate::pages::{self, Pages};
 use crate::reaper::Reaper;
 use crate::refind;
-use crate::sweep::BackendFolder;
 
 /// Failed launches of one build within [`LAUNCH_WINDOW`]; after that clients are refused without a try.
 const LAUNCHES: u32 = 5;

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use larder_glue::launch_env::{self, COMPLETE_VAR, PASSED_ON};
-use larder_glue::private;
+use larder_glue::{private, sockets};
 use running_process::DAEMON_MARKER_ENV_VAR;
 use running_process::broker::backend_handle::{BackendHandle, DaemonProcess};
 use running_process::broker::backend_lifecycle::identity::executable_hash_file;
@@ -29,7 +29,7 @@ use running_process::broker::server::{
 use running_process::environment::user_baseline_environment;
 
 use crate::reaper::Reaper;
-use crate::{refind, sweep};
+use crate::refind;
 
 /// How long a daemon may take from its start until it answers. Clients wait for less and go on alone.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -105,7 +105,7 @@ impl Launcher {
         let _ = child.kill();
         let _ = child.wait();
         self.reaper.forget(child.id());
-        sweep::remove_dead(Path::new(&endpoint.path));
+        sockets::remove_dead(Path::new(&endpoint.path));
     }
 }
 

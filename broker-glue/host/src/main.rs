@@ -17,7 +17,6 @@ mod reaper;
 mod refind;
 mod run;
 mod socket;
-mod sweep;
 
 use std::io::Write as _;
 use std::process::ExitCode;

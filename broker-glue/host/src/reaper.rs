@@ -8,10 +8,9 @@ use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use larder_glue::sockets;
 use rustix::process::Signal;
 use tokio::sync::Notify;
-
-use crate::sweep;
 
 /// How many crashes are remembered.
 const CRASHES_KEPT: usize = 64;
@@ -71,7 +70,7 @@ impl Reaper {
                 }
                 Err(error) => tracing::warn!(pid, "failed to wait for a daemon: {error}"),
             }
-            sweep::remove_dead(&endpoint);
+            sockets::remove_dead(&endpoint);
             reaper.forget(pid);
         };
         let thread = std::thread::Builder::new().name("reaper".to_owned()).stack_size(128 * 1024);

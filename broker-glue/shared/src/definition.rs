@@ -36,6 +36,12 @@ pub enum DefinitionError {
         /// The definition.
         path: PathBuf,
     },
+    /// No program can read it.
+    #[error("failed to read {}: it is no service definition\nhint: move that file away, which is what larder doctor --fix does", path.display())]
+    Damaged {
+        /// The definition.
+        path: PathBuf,
+    },
     /// running-process refuses the name.
     #[error("failed to name larder's service definition: {0}")]
     Name(String),
@@ -88,7 +94,9 @@ pub fn registered() -> Result<Option<ServiceDefinition>, DefinitionError> {
     };
     match ServiceDefinition::decode(bytes.as_slice()) {
         Ok(definition) if ours(&definition) => Ok(Some(definition)),
-        _ => Err(DefinitionError::NotOurs { path }),
+        // Cut to nothing it decodes as well, and describes nobody.
+        Ok(definition) if !definition.service_name.is_empty() => Err(DefinitionError::NotOurs { path }),
+        _ => Err(DefinitionError::Damaged { path }),
     }
 }
 
@@ -107,6 +115,23 @@ pub fn register(daemon: &Path) -> Result<(), DefinitionError> {
     }
     private::write_atomically(&path, &definition.encode_to_vec())?;
     Ok(())
+}
+
+/// [`register`], which sets a definition that no program can read aside first, with `.broken` behind its name.
+///
+/// # Errors
+/// As [`register`].
+pub fn mend(daemon: &Path) -> Result<(), DefinitionError> {
+    if let Err(DefinitionError::Damaged { path }) = registered() {
+        let mut aside = path.clone().into_os_string();
+        aside.push(".broken");
+        std::fs::rename(&path, aside).map_err(|source| PrivateError::Io {
+            action: "set aside",
+            path,
+            source,
+        })?;
+    }
+    register(daemon)
 }
 
 /// Makes sure that some larder daemon that exists is registered; the one at `daemon` when none is.

@@ -1,8 +1,10 @@
 //! What broker host, daemon and client must agree on.
 //!
 //! Owns: the folders of one larder installation, the names and sockets brokers are found by, the service definition
-//! on disk, the launch environment, logs, the journal's lines, and frames over a blocking socket. Must never: know a service, or keep state.
+//! on disk, the launch environment, logs, the journal's lines, frames over a blocking socket, and the
+//! checks of all that. Must never: know a service, or keep state.
 
+pub mod checks;
 pub mod crash;
 pub mod definition;
 pub mod folders;
@@ -17,4 +19,5 @@ pub mod process;
 pub mod programs;
 pub mod settings;
 pub mod size;
+pub mod sockets;
 pub mod wire;

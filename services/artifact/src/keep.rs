@@ -13,7 +13,7 @@ use larder_proto::v1::{
 use larder_service::{ConnectionId, Digest, NewRecord, Reason};
 use larder_store::{ActionResult, OutputBlob};
 
-use crate::service::{Core, Refusal};
+use crate::service::{Core, OWNER, Refusal};
 use crate::{limits, parts};
 
 fn malformed(sentence: String) -> Refusal {
@@ -72,9 +72,9 @@ impl Core {
             self.record(start, Reason::ArtifactExists, name, NewRecord { bytes: 0, ..record });
             return Ok(Reply::AlreadyExists(ArtifactAlreadyExists { same }));
         }
-        self.store.put_action(&key, &result)?;
+        self.store.put_action(OWNER, &key, &result)?;
         if let Some(parts) = &new.parts {
-            self.store.put_manifest(&parts::slot(&name.space, parts), &parts::encode(parts))?;
+            self.store.put_manifest(OWNER, &parts::slot(&name.space, parts), &parts::encode(parts))?;
         }
         self.record(start, Reason::ArtifactStored, name, record);
         Ok(Reply::Stored(ArtifactStored { bytes }))

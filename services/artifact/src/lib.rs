@@ -13,4 +13,4 @@ mod parts;
 mod service;
 
 pub use limits::{LimitError, MAX_KEY_BYTES, MAX_SPACE_BYTES};
-pub use service::Artifacts;
+pub use service::{Artifacts, OWNER};

@@ -13,13 +13,16 @@ use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
 use larder_service::{
     BoxFuture, Connection, ConnectionId, Context, Hasher, Key, NewRecord, Outcome, Reason, Service,
 };
-use larder_store::{Store, StoreError};
+use larder_store::{Owner, Store, StoreError};
 use prost::Message as _;
 
 use crate::limits;
 
 /// The service's name in statistics.
 const NAME: &str = "artifact";
+
+/// Whose its records are in the store.
+pub const OWNER: Owner = Owner::new(NAME);
 
 /// Longest text of a record that a client chooses, characters.
 const MAX_TEXT: usize = 4096;

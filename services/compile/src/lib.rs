@@ -46,3 +46,4 @@ mod texts;
 mod writers;
 
 pub use service::Compile;
+pub use state::OWNER;

@@ -25,7 +25,7 @@ use crate::paths;
 use crate::places::Places;
 use crate::portable;
 use crate::record::bare;
-use crate::state::{Compiling, Core, Plan, Planned};
+use crate::state::{Compiling, Core, OWNER, Plan, Planned};
 
 /// Most bytes of one stream that are kept.
 const MAX_STREAM: usize = 1024 * 1024;
@@ -295,8 +295,8 @@ impl Core {
         let bytes = codec::encode(&manifest).ok_or_else(|| {
             inputs::about(Reason::IncludeComputed, b"too many names in too many folders, or too long")
         })?;
-        self.store.put_action(action, result).map_err(failed)?;
-        self.store.put_manifest(base, &bytes).map_err(failed)
+        self.store.put_action(OWNER, action, result).map_err(failed)?;
+        self.store.put_manifest(OWNER, base, &bytes).map_err(failed)
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use larder_fingerprint::Fingerprints;
 use larder_service::{Context, Reason};
-use larder_store::Store;
+use larder_store::{Owner, Store};
 
 use crate::absence::Absence;
 use crate::archive::Filing;
@@ -30,6 +30,9 @@ const FREE_FILES: u64 = 8;
 
 /// Name in statistics, journal, metrics and page.
 pub(crate) const NAME: &str = "compile";
+
+/// Whose its records are in the store.
+pub const OWNER: Owner = Owner::new(NAME);
 
 /// The service's state.
 pub(crate) struct Core {

@@ -23,8 +23,16 @@ impl Actions for Counted {
         *self.0.lock().unwrap() = if paused { 1000 } else { 2000 };
     }
 
-    fn clear(&self, dry_run: bool) -> Result<Cleared, String> {
-        Ok(Cleared { blobs: if dry_run { 5 } else { 6 }, ..Cleared::default() })
+    fn clear(&self, service: &str, dry_run: bool) -> Result<Cleared, String> {
+        match service {
+            "" => Ok(Cleared { blobs: if dry_run { 5 } else { 6 }, ..Cleared::default() }),
+            "compile" => Ok(Cleared { blobs: 3, records_unowned: 2, ..Cleared::default() }),
+            _ => Err("there is none of that name".to_owned()),
+        }
+    }
+
+    fn keeping(&self) -> Vec<&'static str> {
+        vec!["compile"]
     }
 
     fn stop(&self) {}
@@ -215,6 +223,15 @@ fn an_action_is_carried_out_with_the_token_only() {
     let (head, body) = act("clear?preview=true", own);
     assert!(head.starts_with("http/1.1 200") && body.contains("\"blobs\":5"), "{head} {body}");
     assert!(act("clear?preview=tru", own).0.starts_with("http/1.1 400"));
+    let (head, body) = act("clear?service=compile&preview=true", own);
+    assert!(head.starts_with("http/1.1 200"), "{head} {body}");
+    assert!(body.contains("\"blobs\":3") && body.contains("\"records_unowned\":2"), "{body}");
+    for wrong in ["clear?service=", "clear?services=compile", "stop?service=compile"] {
+        assert!(act(wrong, own).0.starts_with("http/1.1 400"), "{wrong}");
+    }
+    let (head, body) = act("clear?service=other", own);
+    assert!(head.starts_with("http/1.1 503") && body.contains("none of that name"), "{head} {body}");
+    assert!(server.get("/api/v1/actions").1.contains("\"services\":[\"compile\"]"));
     assert!(act("explode", own).0.starts_with("http/1.1 404"));
     assert!(act("pause", "Origin: http://127.0.0.1:PORT\r\n").0.starts_with("http/1.1 403"));
     assert_eq!(*server.reports.0.lock().unwrap(), 1, "it was not paused");

@@ -23,7 +23,7 @@ use larder_proto::v1::go_request::Request;
 use larder_proto::v1::{Figure, GoFailure, GoReply, GoRequest};
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
 use larder_service::{BoxFuture, Connection, ConnectionId, Context, NewRecord, Reason, Service};
-use larder_store::{Store, StoreError};
+use larder_store::{Owner, Store, StoreError};
 use prost::Message as _;
 
 use crate::close::Grace;
@@ -35,6 +35,9 @@ use crate::trail::Trail;
 
 /// The service's name in statistics, journal, metrics and page.
 const NAME: &str = "go";
+
+/// Whose its records are in the store.
+pub const OWNER: Owner = Owner::new(NAME);
 
 /// Go's build cache.
 pub struct GoCache(Arc<Core>);
@@ -71,6 +74,11 @@ impl GoCache {
     /// When the index cannot be written. The next call tries again.
     pub fn flush(&self) -> Result<(), StoreError> {
         self.0.queue.write(&self.0.store)
+    }
+
+    /// Forgets what go commands asked for, so that nothing is answered ahead which the store has no longer.
+    pub fn forget(&self) {
+        *self.0.trail() = Trail::default();
     }
 
     async fn answer(&self, connection: &Connection, bytes: &[u8]) -> Reply {

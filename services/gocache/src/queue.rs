@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use larder_store::{Store, StoreError};
 
+use crate::OWNER;
 use crate::action::{ActionId, Known};
 
 /// So many wait at most; about 100 bytes each.
@@ -45,7 +46,7 @@ impl Queue {
             return Ok(());
         }
         let results: Vec<_> = taken.iter().map(|(action, known)| (action.key(), known.result())).collect();
-        store.put_actions(&results)?;
+        store.put_actions(OWNER, &results)?;
         let mut waiting = self.waiting();
         for (action, known) in taken {
             // It may have got another one meanwhile.

@@ -52,11 +52,15 @@ pub trait Actions: Send + Sync + 'static {
     /// Has every tool run without the cache from now on, or ends that.
     fn pause(&self, paused: bool);
 
-    /// Removes what is cached and in nobody's use; with `dry_run`, only counts it. May block on the disk.
+    /// Removes what is cached and in nobody's use, of `service` or, where that is empty, of all; with `dry_run`, only
+    /// counts it. May block on the disk.
     ///
     /// # Errors
     /// With a sentence for the person.
-    fn clear(&self, dry_run: bool) -> Result<Cleared, String>;
+    fn clear(&self, service: &str, dry_run: bool) -> Result<Cleared, String>;
+
+    /// The services that [`Self::clear`] knows, by name; none where there is no store.
+    fn keeping(&self) -> Vec<&'static str>;
 
     /// Ends the daemon, once running requests are answered.
     fn stop(&self);

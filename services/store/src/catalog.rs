@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use larder_service::Digest;
 
 use crate::row::{BlobRow, BlobStamp, RecordRow};
-use crate::{RecordId, RecordKind};
+use crate::{Owner, RecordId, RecordKind};
 
 /// Something that is stored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -58,7 +58,12 @@ impl Catalog {
         self.actions
     }
 
-    /// Their names.
+    /// Every record, and whose it is.
+    pub(crate) fn owners(&self) -> impl Iterator<Item = (&RecordId, Option<Owner>)> {
+        self.records.iter().map(|(id, row)| (id, row.owner))
+    }
+
+    /// Names of action results.
     pub(crate) fn action_ids(&self) -> Vec<RecordId> {
         self.records.keys().filter(|id| id.kind == RecordKind::Action).copied().collect()
     }
@@ -209,7 +214,7 @@ mod tests {
         let (digest, id) = (Digest::of(b"abc"), RecordId::action(&Key([1; 32])));
         for size in [10, 7] {
             catalog.put_blob(digest, UNPROVEN);
-            catalog.know_record(id, RecordRow { last_use: 1, size });
+            catalog.know_record(id, RecordRow { last_use: 1, size, owner: None });
             assert_eq!((catalog.bytes(), catalog.blobs(), catalog.actions()), (3 + size, 1, 1));
         }
         for _ in 0..2 {

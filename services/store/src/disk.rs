@@ -15,7 +15,7 @@ use crate::folder::{Folder, is_absence};
 use crate::index::Index;
 use crate::pins::Pins;
 use crate::row::{BlobRow, BlobStamp, RecordRow};
-use crate::{MAX_RECORD_BYTES, RecordId, StoreError, Tier};
+use crate::{MAX_RECORD_BYTES, Owner, RecordId, StoreError, Tier};
 
 /// Blobs and records on disk: the tier that decides.
 pub struct DiskTier {
@@ -121,8 +121,12 @@ impl DiskTier {
         Ok(())
     }
 
-    /// Keeps `records`, all or none of them.
-    pub(crate) fn put_records(&self, records: &[(RecordId, Arc<[u8]>)]) -> Result<(), StoreError> {
+    /// Keeps `records` as `owner`'s, all or none of them.
+    pub(crate) fn put_records(
+        &self,
+        owner: Option<Owner>,
+        records: &[(RecordId, Arc<[u8]>)],
+    ) -> Result<(), StoreError> {
         let last_use = self.clock.unix_ms();
         let mut rows = Vec::with_capacity(records.len());
         for (id, bytes) in records {
@@ -131,7 +135,7 @@ impl DiskTier {
                 let limit = MAX_RECORD_BYTES as u64;
                 return Err(StoreError::TooLarge { what: "a record".to_owned(), size, limit });
             }
-            rows.push((*id, &bytes[..], RecordRow { last_use, size }));
+            rows.push((*id, &bytes[..], RecordRow { last_use, size, owner }));
         }
         self.index.put_records(&rows)?;
         let mut catalog = self.catalog();
@@ -144,6 +148,11 @@ impl DiskTier {
     /// Notes a use of the blob `digest`, whichever tier answers it; its proof, if it is there and has one.
     pub(crate) fn use_blob(&self, digest: &Digest) -> Option<Option<BlobStamp>> {
         self.catalog().use_blob(digest, self.clock.unix_ms())
+    }
+
+    /// The record `id`, for someone who only looks: that is no use of it.
+    pub(crate) fn look_at_record(&self, id: &RecordId) -> Result<Option<Vec<u8>>, StoreError> {
+        if self.catalog().has_record(id) { self.index.record(id) } else { Ok(None) }
     }
 
     /// Notes a use of the record `id`, whichever tier answers it; whether it is there.
@@ -206,7 +215,7 @@ impl Tier for DiskTier {
     }
 
     fn put_record(&self, id: &RecordId, bytes: &Arc<[u8]>) -> Result<(), StoreError> {
-        self.put_records(&[(*id, Arc::clone(bytes))])
+        self.put_records(None, &[(*id, Arc::clone(bytes))])
     }
 
     fn drop_record(&self, id: &RecordId) -> Result<(), StoreError> {

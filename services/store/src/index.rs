@@ -17,7 +17,9 @@ use crate::folder;
 use crate::record::{self, RecordId};
 use crate::row::{self, BlobRow, RecordRow};
 
-const VERSION: u64 = 1;
+/// Rows of the first say nothing of owners; they are read. A program that knows only the first sets one of the second
+/// aside, and finds the blobs again.
+const VERSIONS: std::ops::RangeInclusive<u64> = 1..=2;
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const BLOBS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("blobs");
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
@@ -260,10 +262,10 @@ fn open(path: &Path, boot: u64) -> Result<(Database, Rows), redb::Error> {
     {
         let mut meta = transaction.open_table(META)?;
         let version = meta.get("version")?.map(|version| version.value());
-        if version.is_some_and(|version| version != VERSION) {
+        if version.is_some_and(|version| !VERSIONS.contains(&version)) {
             return Err(redb::Error::Corrupted("it is of another version".to_owned()));
         }
-        meta.insert("version", VERSION)?;
+        meta.insert("version", VERSIONS.end())?;
         let same_run = meta.insert("boot", boot)?.is_some_and(|earlier| earlier.value() == boot);
         for table in [BLOBS, RECORDS, RECORD_ROWS] {
             transaction.open_table(table)?;

@@ -5,9 +5,13 @@ use std::os::unix::fs::MetadataExt as _;
 
 use larder_service::Digest;
 
+use crate::Owner;
 use crate::bytes::{DecodeError, Fields};
 
 const VERSION: u8 = 1;
+
+/// Version of a record's row that says whose the record is.
+const OWNED: u8 = 2;
 
 /// Length of a digest's stored form.
 pub(crate) const DIGEST_BYTES: usize = 40;
@@ -86,22 +90,30 @@ pub(crate) struct RecordRow {
     pub(crate) last_use: u64,
     /// Bytes of the record, unsealed.
     pub(crate) size: u64,
+    /// Whose it is; `None` for one that was stored before that was noted.
+    pub(crate) owner: Option<Owner>,
 }
 
 impl RecordRow {
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![VERSION];
+        let mut bytes = vec![if self.owner.is_some() { OWNED } else { VERSION }];
         bytes.extend(self.last_use.to_le_bytes());
         bytes.extend(self.size.to_le_bytes());
+        bytes.extend(self.owner.iter().flat_map(Owner::encode));
         bytes
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut fields = Fields(bytes);
-        fields.version(VERSION)?;
-        let row = Self { last_use: fields.u64()?, size: fields.u64()? };
+        let owned = match fields.u8()? {
+            VERSION => false,
+            OWNED => true,
+            _ => return Err(DecodeError("another version")),
+        };
+        let (last_use, size) = (fields.u64()?, fields.u64()?);
+        let owner = if owned { Some(Owner::decode(fields.array()?)?) } else { None };
         fields.end()?;
-        Ok(row)
+        Ok(Self { last_use, size, owner })
     }
 }
 
@@ -130,13 +142,26 @@ mod tests {
         let stamp = BlobStamp { mtime_ns: -1, ctime_ns: 1_700_000_000_123_456_789, inode: 42 };
         let proven = BlobRow { last_use: 1_700_000_000_123, stamp: Some(stamp) };
         let unproven = BlobRow { stamp: None, ..proven };
-        let record = RecordRow { last_use: 1_700_000_000_123, size: 99 };
+        let record = RecordRow { last_use: 1_700_000_000_123, size: 99, owner: None };
         let golden = include_bytes!("../golden/rows.v1.bin");
         let rows = [proven.encode(), unproven.encode(), record.encode()];
         assert_eq!(rows.concat(), golden);
         assert_eq!(BlobRow::decode(&rows[0]), Ok(proven));
         assert_eq!(BlobRow::decode(&rows[1]), Ok(unproven));
         assert_eq!(RecordRow::decode(&rows[2]), Ok(record));
+    }
+
+    #[test]
+    fn the_row_of_a_record_with_an_owner_is_that_of_version_2() {
+        let golden = include_bytes!("../golden/record_row.v2.bin");
+        let owner = Some(Owner::new("compile"));
+        let row = RecordRow { last_use: 1_700_000_000_123, size: 99, owner };
+        assert_eq!(row.encode(), golden);
+        assert_eq!(RecordRow::decode(golden), Ok(row));
+        for length in 0..golden.len() {
+            assert!(RecordRow::decode(&golden[..length]).is_err(), "cut to {length}");
+        }
+        assert!(RecordRow::decode(&[&[3], &golden[1..]].concat()).is_err());
     }
 
     #[test]
@@ -153,15 +178,17 @@ mod tests {
     proptest! {
         #[test]
         fn every_row_reads_back(
-            hash: [u8; 32], size: u64, last_use: u64, stamp: Option<(i64, i64, u64)>,
+            hash: [u8; 32], size: u64, last_use: u64, stamp: Option<(i64, i64, u64)>, owner in "[a-z]{1,12}",
         ) {
             let digest = Digest { hash, size };
             prop_assert_eq!(decode_digest(&encode_digest(&digest)), Ok(digest));
             let stamp = stamp.map(|(mtime_ns, ctime_ns, inode)| BlobStamp { mtime_ns, ctime_ns, inode });
             let row = BlobRow { last_use, stamp };
             prop_assert_eq!(BlobRow::decode(&row.encode()), Ok(row));
-            let row = RecordRow { last_use, size };
-            prop_assert_eq!(RecordRow::decode(&row.encode()), Ok(row));
+            for owner in [None, Owner::named(&owner)] {
+                let row = RecordRow { last_use, size, owner };
+                prop_assert_eq!(RecordRow::decode(&row.encode()), Ok(row));
+            }
         }
 
         #[test]
@@ -177,8 +204,13 @@ mod tests {
             if let Ok(row) = BlobRow::decode(&bytes) {
                 prop_assert_eq!(row.encode(), &bytes[..]);
             }
-            if let Ok(row) = RecordRow::decode(&bytes) {
-                prop_assert_eq!(row.encode(), &bytes[..]);
+            for version in [VERSION, OWNED] {
+                if let Some(first) = bytes.first_mut() {
+                    *first = version;
+                }
+                if let Ok(row) = RecordRow::decode(&bytes) {
+                    prop_assert_eq!(row.encode(), &bytes[..]);
+                }
             }
         }
     }

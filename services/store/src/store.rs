@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use larder_service::{Clock, ConnectionId, Digest, Key};
 
-use crate::{ActionResult, BlobStamp, DiskTier, MemoryTier, OpenReport, RecordId, StoreError, Tier};
+use crate::{ActionResult, BlobStamp, DiskTier, MemoryTier, OpenReport, Owner, RecordId, StoreError, Tier};
 
 /// Where a store is, and how large it may grow.
 #[derive(Clone)]
@@ -98,7 +98,7 @@ impl Store {
         for id in ids {
             let bytes = {
                 let _unchanged = self.records.read().unwrap_or_else(PoisonError::into_inner);
-                self.disk.record(&id)?
+                self.disk.look_at_record(&id)?
             };
             if let Some(result) = bytes.and_then(|bytes| ActionResult::decode(&bytes).ok()) {
                 visit(&id.key, &result);
@@ -107,25 +107,25 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps `result` under `key`, in place of what was kept before.
+    /// Keeps `result` under `key` as `owner`'s, in place of what was kept before.
     ///
     /// # Errors
     /// Also when one of its blobs is not in the store, or it exceeds a limit.
-    pub fn put_action(&self, key: &Key, result: &ActionResult) -> Result<(), StoreError> {
+    pub fn put_action(&self, owner: Owner, key: &Key, result: &ActionResult) -> Result<(), StoreError> {
         for output in &result.outputs {
             if !self.disk.catalog().has_blob(&output.digest) {
                 return Err(StoreError::BlobMissing { digest: output.digest });
             }
         }
-        self.put_record(&RecordId::action(key), result.encode()?)
+        self.put_records(owner, &[(RecordId::action(key), result.encode()?.into())])
     }
 
-    /// Keeps several results at once, which costs little more than one. One whose blobs are not all in the store is
+    /// Keeps several results of `owner` at once, which costs little more than one. One whose blobs are not all in the store is
     /// passed over.
     ///
     /// # Errors
     /// Also when one of them exceeds a limit; then none is kept.
-    pub fn put_actions(&self, results: &[(Key, ActionResult)]) -> Result<(), StoreError> {
+    pub fn put_actions(&self, owner: Owner, results: &[(Key, ActionResult)]) -> Result<(), StoreError> {
         let mut records: Vec<(RecordId, Arc<[u8]>)> = Vec::with_capacity(results.len());
         for (key, result) in results {
             let whole = result.outputs.iter().all(|output| self.disk.catalog().has_blob(&output.digest));
@@ -133,9 +133,7 @@ impl Store {
                 records.push((RecordId::action(key), result.encode()?.into()));
             }
         }
-        let _alone = self.records.write().unwrap_or_else(PoisonError::into_inner);
-        self.disk.put_records(&records)?;
-        records.iter().try_for_each(|(id, bytes)| self.memory.put_record(id, bytes))
+        self.put_records(owner, &records)
     }
 
     /// The manifest kept under `base`.
@@ -146,12 +144,12 @@ impl Store {
         self.record(&RecordId::manifest(base))
     }
 
-    /// Keeps a manifest under `base`, in place of what was kept before.
+    /// Keeps a manifest of `owner` under `base`, in place of what was kept before.
     ///
     /// # Errors
     /// Also when it exceeds [`MAX_RECORD_BYTES`](crate::MAX_RECORD_BYTES).
-    pub fn put_manifest(&self, base: &Key, bytes: &[u8]) -> Result<(), StoreError> {
-        self.put_record(&RecordId::manifest(base), bytes)
+    pub fn put_manifest(&self, owner: Owner, base: &Key, bytes: &[u8]) -> Result<(), StoreError> {
+        self.put_records(owner, &[(RecordId::manifest(base), bytes.into())])
     }
 
     /// The file that holds the blob `digest`. It is there, unchanged, for as long as the blob is pinned: pin it
@@ -265,10 +263,10 @@ impl Store {
         first(self.tiers(), |tier| tier.record(id), |tier, bytes| tier.put_record(id, bytes))
     }
 
-    fn put_record(&self, id: &RecordId, bytes: impl Into<Arc<[u8]>>) -> Result<(), StoreError> {
-        let bytes = bytes.into();
+    fn put_records(&self, owner: Owner, records: &[(RecordId, Arc<[u8]>)]) -> Result<(), StoreError> {
         let _alone = self.records.write().unwrap_or_else(PoisonError::into_inner);
-        self.tiers().into_iter().rev().try_for_each(|tier| tier.put_record(id, &bytes))
+        self.disk.put_records(Some(owner), records)?;
+        records.iter().try_for_each(|(id, bytes)| self.memory.put_record(id, bytes))
     }
 
     fn drop_record(&self, id: &RecordId) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 
 use larder_service::{Digest, Key};
 
-use crate::{ActionResult, Store, StoreError, Tier as _};
+use crate::{ActionResult, Store, StoreError};
 
 /// Upper ends of the ages that blobs are counted by, seconds: an hour, a day, a week, thirty days.
 pub const AGES: [u64; 4] = [3600, 86_400, 7 * 86_400, 30 * 86_400];
@@ -83,7 +83,7 @@ impl Store {
         for id in ids {
             let bytes = {
                 let _unchanged = self.records.read().unwrap_or_else(PoisonError::into_inner);
-                self.disk.record(&id)?
+                self.disk.look_at_record(&id)?
             };
             found.extend(
                 bytes.and_then(|bytes| ActionResult::decode(&bytes).ok()).map(|result| (id.key, result)),

@@ -110,6 +110,12 @@ fn value(document: &DocumentMut, setting: &Setting, file: &Path) -> anyhow::Resu
     Ok((written, Origin::File))
 }
 
+/// A size that is in force; `None` where what is written is none.
+pub(super) fn bytes(file: &Path, setting: &Setting) -> Option<u64> {
+    let (written, _) = value(&read(file).ok()?, setting, file).ok()?;
+    size::parse(&written).ok()
+}
+
 /// Whether `value` is one of the setting's unit.
 fn check(setting: &Setting, value: &str) -> anyhow::Result<()> {
     match setting.unit {

@@ -37,7 +37,7 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("restart", "  larder restart                   after an upgrade or a change of settings"),
     (
         "clear",
-        "  larder clear --dry-run           what would be removed\n  larder clear                     remove it",
+        "  larder clear --dry-run           what would be removed\n  larder clear --service go        remove what the go command has stored\n  larder clear                     remove everything",
     ),
     (
         "status",
@@ -55,7 +55,10 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("session start", "  export LARDER_SESSION=$(larder session start)"),
     ("session stats", "  larder session stats $LARDER_SESSION"),
     ("session end", "  larder session end $LARDER_SESSION"),
-    ("doctor", "  larder doctor                    what is not as it should be, and what to do"),
+    (
+        "doctor",
+        "  larder doctor                    what is not as it should be, and what to do\n  larder doctor --fix              mend what is larder's own",
+    ),
     ("rust", "  larder rust list"),
     (
         "rust list",

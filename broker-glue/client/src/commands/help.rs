@@ -35,7 +35,7 @@ const GROUPS: &[(&str, &[(&str, &str)])] = &[
         "Set-up",
         &[
             ("init", "make Cargo, CMake and the go command call larder"),
-            ("doctor", "check what surrounds larder, and say what to do"),
+            ("doctor", "check what surrounds larder, say what to do, or mend it"),
             ("config", "settings, and where they come from"),
             ("completions", "let a shell complete larder's command line"),
         ],

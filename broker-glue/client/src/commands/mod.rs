@@ -59,7 +59,7 @@ enum Command {
     Restart,
     /// Remove what is cached
     Clear {
-        /// Only of this service, as `larder stats` names it
+        /// Only of this service, as `larder stats` names it: compile, go or artifact
         #[arg(long)]
         service: Option<String>,
         /// Only say what would be removed
@@ -109,14 +109,7 @@ enum Command {
         command: journal::Command,
     },
     /// Check what surrounds larder, and say what to do
-    Doctor {
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-        /// Write what a maintainer needs into one file here, without sources or values of variables
-        #[arg(long, conflicts_with = "json")]
-        bundle: bool,
-    },
+    Doctor(doctor::Options),
     /// Serve a go command, which runs this as its GOCACHEPROG
     #[command(hide = true)]
     Go {
@@ -238,7 +231,7 @@ pub fn run() -> ExitCode {
             );
         }
         Command::Store { command } => store::run(&command),
-        Command::Doctor { json, bundle } => doctor::run(json, bundle),
+        Command::Doctor(options) => doctor::run(options),
         Command::Go { args } if args.is_empty() => return crate::go::run(),
         Command::Go { .. } => Err(anyhow::anyhow!(
             "failed to use arguments: `larder go` is what the go command runs by itself\nhint: larder build -- go build"

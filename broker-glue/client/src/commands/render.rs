@@ -208,6 +208,13 @@ pub(super) fn cleared(cleared: &Cleared, dry_run: bool) -> String {
     if cleared.blobs_in_use > 0 {
         let _ = writeln!(text, "{} blobs are in use and stay", cleared.blobs_in_use);
     }
+    if cleared.records_unowned > 0 {
+        let _ = writeln!(
+            text,
+            "{} results and manifests stay: an earlier version did not note whose they are; `larder clear` takes them",
+            cleared.records_unowned
+        );
+    }
     text
 }
 

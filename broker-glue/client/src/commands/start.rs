@@ -18,23 +18,28 @@ const READY_LIMIT: Duration = Duration::from_secs(20);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 pub(super) fn run() -> anyhow::Result<ExitCode> {
+    let status = daemon()?;
+    super::print(&super::render::status(&status))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Starts broker and daemon, where they are not running; what the daemon says of itself when it is ready.
+pub(super) fn daemon() -> anyhow::Result<Box<Status>> {
     let folders = Folders::from_env()?;
     // Who types this means the daemon beside this very program.
     launch_env::leave(&folders)?;
     definition::register(&programs::beside(programs::DAEMON)?)?;
     let runtime = session::runtime()?;
     let deadline = Instant::now() + READY_LIMIT;
-    let status = loop {
+    loop {
         let mut wire = session::adopt(&runtime, &folders, Way::Command)?;
         match wait_ready(&mut wire, deadline) {
-            Ok(status) => break status,
+            Ok(status) => return Ok(status),
             // A daemon that was just ending took the connection with it; the broker launches the next one.
             Err(error) if has_left(&error) && Instant::now() < deadline => std::thread::sleep(LOOK_AGAIN),
             Err(error) => return Err(error),
         }
-    };
-    super::print(&super::render::status(&status))?;
-    Ok(ExitCode::SUCCESS)
+    }
 }
 
 fn has_left(error: &anyhow::Error) -> bool {

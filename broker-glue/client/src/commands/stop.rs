@@ -16,20 +16,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 pub(super) fn run(broker: bool) -> anyhow::Result<ExitCode> {
-    match Running::find() {
-        Err(error) => end_stopped(error)?,
-        Ok(Some(mut daemon)) => {
-            daemon.control(control_request::Request::Shutdown(ShutdownRequest { drain_seconds: 0 }))?;
-            let pid = daemon.pid;
-            // An open connection would be waited for.
-            drop(daemon);
-            if !has_gone(pid)? {
-                anyhow::bail!("the daemon (pid {pid}) is still running\nhint: kill -9 {pid}");
-            }
-            super::print(&format!("stopped the daemon (pid {pid})\n"))?;
-        }
-        Ok(None) => super::print("no daemon is running\n")?,
-    }
+    super::print(&daemon()?)?;
     if broker {
         match running::stop_broker(LIMIT)? {
             Some(pid) => super::print(&format!("stopped the broker (pid {pid})\n"))?,
@@ -37,6 +24,23 @@ pub(super) fn run(broker: bool) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Stops the daemon; says in one line what that was.
+pub(super) fn daemon() -> anyhow::Result<String> {
+    let mut daemon = match Running::find() {
+        Err(error) => return end_stopped(error),
+        Ok(None) => return Ok("no daemon is running\n".to_owned()),
+        Ok(Some(daemon)) => daemon,
+    };
+    daemon.control(control_request::Request::Shutdown(ShutdownRequest { drain_seconds: 0 }))?;
+    let pid = daemon.pid;
+    // An open connection would be waited for.
+    drop(daemon);
+    if !has_gone(pid)? {
+        anyhow::bail!("the daemon (pid {pid}) is still running\nhint: kill -9 {pid}");
+    }
+    Ok(format!("stopped the daemon (pid {pid})\n"))
 }
 
 /// Waits for the end of a daemon that drains.
@@ -52,12 +56,11 @@ fn has_gone(pid: u32) -> std::io::Result<bool> {
 }
 
 /// A daemon that a signal has stopped cannot be asked.
-fn end_stopped(error: anyhow::Error) -> anyhow::Result<()> {
+fn end_stopped(error: anyhow::Error) -> anyhow::Result<String> {
     let Some(&WireError::Stopped { pid }) = error.downcast_ref() else { return Err(error) };
     let start = process::stat(pid).map_or(0, |stat| stat.start);
     if process::end_stopped(pid, start, programs::DAEMON) && running::wait_gone(pid, LIMIT)? {
-        super::print(&format!("ended the daemon (pid {pid}), which a signal had stopped\n"))?;
-        return Ok(());
+        return Ok(format!("ended the daemon (pid {pid}), which a signal had stopped\n"));
     }
     Err(error)
 }

@@ -30,7 +30,7 @@ impl From<io::Error> for LockError {
 /// Locks each of `names`, waiting for those that hold them.
 pub(crate) fn take<'a>(folders: &Folders, names: impl Iterator<Item = &'a [u8]>) -> Result<Locks, LockError> {
     private::ensure_folder(&folders.runtime).map_err(io::Error::other)?;
-    let folder = folders.runtime.join("runs");
+    let folder = folder(folders);
     private::ensure_folder(&folder).map_err(io::Error::other)?;
     let hex = |name: &[u8]| Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     // In one order for all, so that no two wait for each other.
@@ -43,6 +43,11 @@ pub(crate) fn take<'a>(folders: &Folders, names: impl Iterator<Item = &'a [u8]>)
         held.0.push((file, path));
     }
     Ok(held)
+}
+
+/// Where the locks lie.
+pub(crate) fn folder(folders: &Folders) -> PathBuf {
+    folders.runtime.join("runs")
 }
 
 fn lock(path: &Path) -> Result<File, LockError> {

@@ -34,6 +34,7 @@ use crate::wrapper::{ToolCall, resolve, streams};
 use inputs::Input;
 use key::RunKey;
 use lock::LockError;
+pub(crate) use lock::folder as locks_folder;
 pub(crate) use plan::{Options, Plan};
 
 /// Where the results are kept.

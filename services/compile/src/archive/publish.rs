@@ -14,7 +14,7 @@ use crate::inputs::{self, about};
 use crate::paths;
 use crate::publish::{MODE, Stored, Written};
 use crate::record::bare;
-use crate::state::Core;
+use crate::state::{Core, OWNER};
 
 impl Core {
     /// Stores what `publish` tells of, or says why not. Reads many files: for threads that may block.
@@ -56,7 +56,7 @@ impl Core {
             tool_us: publish.tool_us,
             created_unix_ms: self.context.clock.unix_ms(),
         };
-        self.store.put_action(&filing.base, &result).map_err(failed)?;
+        self.store.put_action(OWNER, &filing.base, &result).map_err(failed)?;
         self.remember_archive(filing);
         if let Err(error) = self.store.evict_if_needed() {
             tracing::warn!(%error, "failed to make room in the store");

@@ -18,7 +18,6 @@ function notice(text, kind) {
 
 function ask(title, effect, word, path, done) {
   const dialog = at("ask");
-  const opener = document.activeElement;
   const close = () => dialog.close();
   const go = h("button", { type: "button", class: "danger", click: async () => {
     go.disabled = true;
@@ -29,8 +28,10 @@ function ask(title, effect, word, path, done) {
     }
     close();
   } }, word);
-  dialog.replaceChildren(h("h2", { id: "ask-title" }, title), h("p", {}, effect),
+  dialog.replaceChildren(h("h2", { id: "ask-title" }, title), ...[effect].flat().map((part) => h("p", {}, part)),
     h("div", { class: "row end" }, h("button", { type: "button", click: close }, "Cancel"), go));
+  if (dialog.open) return;
+  const opener = document.activeElement;
   dialog.onclose = () => opener?.isConnected && opener.focus();
   dialog.showModal();
 }
@@ -41,12 +42,20 @@ const resume = () => ask("Resume caching?", "Results are looked up and stored ag
 
 const stop = () => ask("Stop the daemon?", "Running requests are answered first. The next build starts it again; what is stored stays.", "Stop", "stop", () => "The daemon is stopping. Start it with larder start.");
 
-async function clear() {
+const removed = (effect) => `${plural(effect.records, "record", "records")} and ${plural(effect.blobs, "blob", "blobs")}, ${bytes(effect.bytes)}`;
+
+// Asked again for each service that is chosen.
+async function clear(service = "") {
   try {
-    const effect = await act("clear?preview=true");
+    const of = service && `service=${service}`;
+    const [{ services }, effect] = await Promise.all([report("/api/v1/actions"), act(`clear?preview=true&${of}`)]);
     const kept = effect.blobs_in_use ? ` ${plural(effect.blobs_in_use, "blob stays", "blobs stay")}, as a client is using them.` : "";
-    ask("Clear the cache?", `This removes ${plural(effect.records, "record", "records")} and ${plural(effect.blobs, "blob", "blobs")}, ${bytes(effect.bytes)} in all.${kept} It cannot be undone.`, "Clear", "clear",
-      (cleared) => `Cleared: ${plural(cleared.records, "record", "records")} and ${plural(cleared.blobs, "blob", "blobs")}, ${bytes(cleared.bytes)}.`);
+    const unowned = effect.records_unowned ? ` ${plural(effect.records_unowned, "record stays", "records stay")}: an earlier version stored them, and did not note whose they are.` : "";
+    const choice = h("select", { id: "clear-of", change: () => clear(choice.value) },
+      ["", ...services].map((name) => h("option", { value: name, selected: name === service }, name || "all services")));
+    ask("Clear the cache?", [h("label", { for: "clear-of" }, "Of ", choice), `This removes ${removed(effect)} in all.${kept}${unowned} It cannot be undone.`],
+      "Clear", `clear?${of}`, (cleared) => `Cleared: ${removed(cleared)}.`);
+    if (service) choice.focus();
   } catch (error) {
     notice(`Failed to look at what clearing would remove: ${error.message}`, "");
   }
@@ -55,5 +64,5 @@ async function clear() {
 export const controls = (paused) =>
   h("section", { class: "row", "aria-label": "Actions" },
     h("button", { type: "button", id: "pause", click: paused ? resume : pause }, paused ? "Resume caching…" : "Pause caching…"),
-    h("button", { type: "button", id: "clear", click: clear }, "Clear the cache…"),
+    h("button", { type: "button", id: "clear", click: () => clear() }, "Clear the cache…"),
     h("button", { type: "button", id: "stop", class: "danger", click: stop }, "Stop the daemon…"));

@@ -1,9 +1,9 @@
 //! What goes when there is too much, and what stays.
 
 use larder_service::Digest;
-use larder_store::{Evicted, Store};
+use larder_store::{ActionResult, Evicted, Store};
 
-use crate::sandbox::{Sandbox, key, result};
+use crate::sandbox::{OWNER, Sandbox, key, result};
 
 fn content(number: u8) -> [u8; 100] {
     [number; 100]
@@ -76,9 +76,9 @@ fn records_age_and_go_like_blobs() {
         let store = sandbox.open();
         for number in 0..4 {
             sandbox.later();
-            store.put_manifest(&key(number), &[number; 200]).unwrap();
+            store.put_manifest(OWNER, &key(number), &[number; 200]).unwrap();
         }
-        store.put_action(&key(0), &result(&[])).unwrap();
+        store.put_action(OWNER, &key(0), &result(&[])).unwrap();
         sandbox.later();
         assert!(store.manifest(&key(0)).unwrap().is_some());
         let digest = store.put_bytes(&[7; 300]).unwrap();
@@ -108,4 +108,24 @@ fn the_order_survives_reopening_when_it_was_flushed() {
     store.evict_if_needed().unwrap();
     assert!(has(&store, 0));
     assert!(!has(&store, 1));
+}
+
+#[test]
+fn to_be_looked_at_is_no_use() {
+    let sandbox = Sandbox { limit_bytes: 1000, ..Sandbox::new() };
+    let store = sandbox.open();
+    for number in [1, 2] {
+        let result = ActionResult { stderr: vec![0; 200], ..result(&[]) };
+        store.put_action(OWNER, &key(number), &result).unwrap();
+        sandbox.later();
+    }
+    store.survey(0).unwrap();
+    store.clear(Some(OWNER), true).unwrap();
+    sandbox.later();
+    assert_eq!(store.find_actions(&key(1).hex()).unwrap().len(), 1);
+    // Room for one of them, and not for both.
+    store.put_bytes(&[7; 600]).unwrap();
+    assert_eq!(store.evict_if_needed().unwrap().records, 1, "the older one");
+    assert!(store.action(&key(1)).unwrap().is_none());
+    assert!(store.action(&key(2)).unwrap().is_some());
 }

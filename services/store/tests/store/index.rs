@@ -5,7 +5,7 @@ use std::fs;
 use larder_service::Digest;
 use larder_store::StoreError;
 
-use crate::sandbox::{Sandbox, key, result};
+use crate::sandbox::{OWNER, Sandbox, key, result};
 
 #[test]
 fn records_are_kept_in_memory_and_on_disk_and_the_latest_counts() {
@@ -15,9 +15,9 @@ fn records_are_kept_in_memory_and_on_disk_and_the_latest_counts() {
         let digest = store.put_bytes(b"object").unwrap();
         assert!(store.action(&key(1)).unwrap().is_none());
         assert!(store.manifest(&key(1)).unwrap().is_none());
-        store.put_action(&key(1), &result(&[digest])).unwrap();
+        store.put_action(OWNER, &key(1), &result(&[digest])).unwrap();
         for text in [&b"one"[..], b"two"] {
-            store.put_manifest(&key(1), text).unwrap();
+            store.put_manifest(OWNER, &key(1), text).unwrap();
             assert_eq!(&store.manifest(&key(1)).unwrap().unwrap()[..], text);
         }
         assert_eq!(store.action(&key(1)).unwrap().unwrap(), result(&[digest]));
@@ -37,7 +37,7 @@ fn records_are_kept_in_memory_and_on_disk_and_the_latest_counts() {
 fn an_action_result_whose_blob_is_not_there_is_refused() {
     let sandbox = Sandbox::new();
     let store = sandbox.open();
-    let error = store.put_action(&key(1), &result(&[Digest::of(b"nowhere")])).unwrap_err();
+    let error = store.put_action(OWNER, &key(1), &result(&[Digest::of(b"nowhere")])).unwrap_err();
     assert!(matches!(error, StoreError::BlobMissing { .. }), "{error}");
     assert!(store.action(&key(1)).unwrap().is_none());
 }
@@ -52,7 +52,7 @@ fn blobs_survive(sandbox: &Sandbox, bytes: &[u8]) -> Option<String> {
     if report.set_aside.is_some() {
         assert!(store.action(&key(1)).unwrap().is_none());
     }
-    store.put_action(&key(1), &result(&[digest])).unwrap();
+    store.put_action(OWNER, &key(1), &result(&[digest])).unwrap();
     store.flush().unwrap();
     assert_eq!(store.action(&key(1)).unwrap().unwrap(), result(&[digest]));
     report.set_aside
@@ -63,9 +63,9 @@ fn filled() -> (Sandbox, Vec<u8>) {
     let sandbox = Sandbox::new();
     let store = sandbox.open();
     let digest = store.put_bytes(b"object").unwrap();
-    store.put_action(&key(1), &result(&[digest])).unwrap();
+    store.put_action(OWNER, &key(1), &result(&[digest])).unwrap();
     for number in 2..20 {
-        store.put_manifest(&key(number), &[number; 1000]).unwrap();
+        store.put_manifest(OWNER, &key(number), &[number; 1000]).unwrap();
     }
     store.flush().unwrap();
     drop(store);
@@ -104,7 +104,7 @@ fn an_index_with_damage_anywhere_never_keeps_the_store_from_opening_nor_answers_
             let found = store.manifest(&key(number)).unwrap();
             assert!(found.is_none_or(|found| found[..] == [number; 1000]), "at {at}");
         }
-        store.put_manifest(&key(1), b"new").unwrap();
+        store.put_manifest(OWNER, &key(1), b"new").unwrap();
         store.flush().unwrap();
     }
 }
@@ -123,13 +123,13 @@ fn an_index_damaged_while_it_is_open_answers_nothing_wrong_and_comes_back() {
             assert!(found.is_err() || found.unwrap().is_none_or(|found| found[..] == [number; 1000]));
         }
         // It finds the damage, at the latest when it is closed and opened again.
-        let _ = store.put_manifest(&key(1), b"new");
+        let _ = store.put_manifest(OWNER, &key(1), b"new");
         let _ = store.flush();
         let _ = store.flush();
         drop(store);
         let store = sandbox.open();
         assert!(store.blob(&Digest::of(b"object")).unwrap().is_some());
-        store.put_manifest(&key(1), b"newer").unwrap();
+        store.put_manifest(OWNER, &key(1), b"newer").unwrap();
         store.flush().unwrap();
         assert_eq!(&store.manifest(&key(1)).unwrap().unwrap()[..], b"newer");
     }
@@ -155,7 +155,7 @@ fn a_record_damaged_under_the_open_index_is_absent_and_can_be_put_again() {
     assert_eq!(store.usage().actions, 1);
     assert!(store.action(&key(1)).unwrap().is_none());
     assert_eq!(store.usage().actions, 0);
-    store.put_action(&key(1), &result(&[])).unwrap();
+    store.put_action(OWNER, &key(1), &result(&[])).unwrap();
     assert_eq!(store.action(&key(1)).unwrap().unwrap(), result(&[]));
 }
 
@@ -167,7 +167,7 @@ fn an_index_of_another_version_is_set_aside() {
         let database = redb::Database::open(sandbox.index()).unwrap();
         let transaction = database.begin_write().unwrap();
         let meta = redb::TableDefinition::<&str, u64>::new("meta");
-        transaction.open_table(meta).unwrap().insert("version", 2).unwrap();
+        transaction.open_table(meta).unwrap().insert("version", 3).unwrap();
         transaction.commit().unwrap();
     }
     let (_, report) = sandbox.try_open().unwrap();
@@ -193,9 +193,9 @@ fn what_was_flushed_survives_a_crash() {
     let (sandbox, _) = filled();
     let store = sandbox.open();
     let digest = store.put_bytes(b"another").unwrap();
-    store.put_action(&key(30), &result(&[digest])).unwrap();
+    store.put_action(OWNER, &key(30), &result(&[digest])).unwrap();
     store.flush().unwrap();
-    store.put_manifest(&key(31), b"after the flush").unwrap();
+    store.put_manifest(OWNER, &key(31), b"after the flush").unwrap();
     // The files as a crash would leave them.
     let crashed = fs::read(sandbox.index()).unwrap();
     drop(store);

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod blobs;
+mod clearing;
 mod eviction;
 mod index;
 mod opening;

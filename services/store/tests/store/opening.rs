@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use larder_service::Digest;
 use larder_store::{Store, StoreConfig, StoreError};
 
-use crate::sandbox::{Sandbox, key};
+use crate::sandbox::{OWNER, Sandbox, key};
 
 #[test]
 fn a_store_that_is_open_is_not_opened_again_until_it_is_closed() {
@@ -25,7 +25,7 @@ fn without_a_flush_blobs_are_found_again_and_their_rows_are_made_anew() {
     let sandbox = Sandbox::new();
     let store = sandbox.open();
     let digest = store.put_bytes(b"x").unwrap();
-    store.put_manifest(&key(1), b"manifest").unwrap();
+    store.put_manifest(OWNER, &key(1), b"manifest").unwrap();
     drop(store);
     let (store, report) = sandbox.try_open().unwrap();
     assert_eq!((report.blobs, report.relisted, report.set_aside), (1, 1, None));

@@ -4,7 +4,7 @@ use std::fs;
 
 use larder_service::Digest;
 
-use crate::sandbox::{Sandbox, key, overwrite, result};
+use crate::sandbox::{OWNER, Sandbox, key, overwrite, result};
 
 const PAGE: usize = 4096;
 
@@ -41,8 +41,8 @@ fn blob(number: u8, edition: u8) -> Vec<u8> {
 fn fill(sandbox: &Sandbox, store: &larder_store::Store, edition: u8) {
     for number in 1..12 {
         let digest = store.put_bytes(&blob(number, edition)).unwrap();
-        store.put_action(&key(number), &result(&[digest])).unwrap();
-        store.put_manifest(&key(number), &[edition; 1500]).unwrap();
+        store.put_action(OWNER, &key(number), &result(&[digest])).unwrap();
+        store.put_manifest(OWNER, &key(number), &[edition; 1500]).unwrap();
     }
     sandbox.later();
 }

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_service::{Clock, Digest, Key, ManualClock, SystemClock};
-use larder_store::{ActionResult, OpenReport, OutputBlob, Store, StoreConfig, StoreError};
+use larder_store::{ActionResult, OpenReport, OutputBlob, Owner, Store, StoreConfig, StoreError};
+
+/// Whose records are where that plays no part.
+pub(crate) const OWNER: Owner = Owner::new("test");
 
 pub(crate) struct Sandbox {
     pub(crate) folder: tempfile::TempDir,

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use larder_service::{Digest, Key};
 use larder_store::{ActionResult, StoreError};
 
-use crate::sandbox::{Sandbox, next_tick, overwrite};
+use crate::sandbox::{OWNER, Sandbox, next_tick, overwrite};
 
 const CONTENT: &[u8] = b"what a client wrote";
 
@@ -74,7 +74,7 @@ fn what_was_handed_out_or_used_is_evicted_last() {
         let key = Key([number; 32]);
         let output = larder_store::OutputBlob { name: "go".to_owned(), digest, mode: 0o444 };
         let result = ActionResult { outputs: vec![output], ..ActionResult::default() };
-        store.put_actions(&[(key, result)]).unwrap();
+        store.put_actions(OWNER, &[(key, result)]).unwrap();
         (key, digest)
     };
     let (first, second) = (put(1), put(2));
@@ -111,7 +111,7 @@ fn a_result_without_its_blob_is_passed_over_among_others() {
     };
     let there = store.put_bytes(CONTENT).unwrap();
     let both = [(Key([1; 32]), result(Digest::of(b"gone"))), (Key([2; 32]), result(there))];
-    store.put_actions(&both).unwrap();
+    store.put_actions(OWNER, &both).unwrap();
     assert!(store.action(&both[0].0).unwrap().is_none());
     assert_eq!(store.action(&both[1].0).unwrap().as_ref(), Some(&both[1].1));
 }

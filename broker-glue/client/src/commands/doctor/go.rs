@@ -1,13 +1,13 @@
 //! Go: whether the go command asks larder, and finds what it is told.
 
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use larder_glue::checks::Check;
 use rustix::fs::{Access, access};
 use serde::Deserialize;
 
-use super::Check;
+use super::find::{self, Kind};
 
 const GROUP: &str = "go";
 
@@ -29,10 +29,12 @@ struct Env {
     goversion: String,
     gocache: String,
     gocacheprog: String,
+    goflags: String,
 }
 
 pub(super) fn checks() -> Vec<Check> {
-    let asked = Command::new("go").args(["env", "-json", "GOVERSION", "GOCACHE", "GOCACHEPROG"]).output();
+    let asked =
+        Command::new("go").args(["env", "-json", "GOVERSION", "GOCACHE", "GOCACHEPROG", "GOFLAGS"]).output();
     let said = match asked {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return vec![Check::note(GROUP, "command", "there is none in PATH", "")];
@@ -45,7 +47,7 @@ pub(super) fn checks() -> Vec<Check> {
         Ok(said) => said.stdout,
     };
     let env: Env = serde_json::from_slice(&said).unwrap_or_default();
-    vec![version(&env.goversion), variable(&env.gocacheprog), paths(&env.gocache)]
+    vec![version(&env.goversion), variable(&env.gocacheprog), flags(&env.goflags), paths(&env.gocache)]
 }
 
 fn version(version: &str) -> Check {
@@ -70,41 +72,35 @@ fn parse(version: &str) -> Option<(u32, u32)> {
 
 fn variable(value: &str) -> Check {
     let words: Vec<_> = value.split_whitespace().collect();
-    match words[..] {
-        [] => Check::note(GROUP, "variable", "GOCACHEPROG is not set: go uses its own cache", SET_IT),
-        [program, "go"] if is_this(program) => Check::ok(GROUP, "variable", format!("GOCACHEPROG={value}")),
-        [program, ..] if found(program).is_none() => {
-            let found = format!("GOCACHEPROG={value}: there is no {program}, and no go command works");
-            Check::problem(GROUP, "variable", found, SET_IT)
-        }
-        [program, "go"] if names_larder(program) => {
+    let Some(program) = words.first() else {
+        return Check::note(GROUP, "variable", "GOCACHEPROG is not set: go uses its own cache", SET_IT);
+    };
+    let Some(path) = find::first(program) else {
+        let found = format!("GOCACHEPROG={value}: there is no {program}, and no go command works");
+        return Check::problem(GROUP, "variable", found, SET_IT);
+    };
+    match (Kind::of(&path), &words[1..]) {
+        (Kind::This, ["go"]) => Check::ok(GROUP, "variable", format!("GOCACHEPROG={value}")),
+        (Kind::Larder, ["go"]) => {
             Check::note(GROUP, "variable", format!("GOCACHEPROG={value}: that is another larder"), SET_IT)
         }
         _ => Check::note(GROUP, "variable", format!("GOCACHEPROG={value} is not larder"), SET_IT),
     }
 }
 
-fn names_larder(program: &str) -> bool {
-    Path::new(program).file_name().is_some_and(|name| name == "larder")
-}
-
-/// Whether `program` is the program that runs now.
-fn is_this(program: &str) -> bool {
-    let same = |path: PathBuf| {
-        let (own, other) = (std::env::current_exe().ok()?.metadata().ok()?, path.metadata().ok()?);
-        Some((own.dev(), own.ino()) == (other.dev(), other.ino()))
-    };
-    found(program).and_then(same).unwrap_or(false)
-}
-
-/// Where the go command finds `program`.
-fn found(program: &str) -> Option<PathBuf> {
-    let executable = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
-    if program.contains('/') {
-        return Some(PathBuf::from(program)).filter(executable);
+/// Options for each go command, by name: some have it make everything anew.
+fn flags(value: &str) -> Check {
+    const ANEW: [&str; 2] = ["-a", "--a"];
+    let names = value.split_whitespace().map(|word| word.split_once('=').map_or(word, |(name, _)| name));
+    if names.clone().any(|name| ANEW.contains(&name)) {
+        let found = "GOFLAGS has -a: go makes everything anew each time";
+        return Check::note(GROUP, "flags", found, "go env -u GOFLAGS, or unset GOFLAGS");
     }
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(program)).find(executable)
+    if names.clone().any(|name| name.trim_start_matches('-') == "toolexec") {
+        let found = "GOFLAGS has -toolexec: what another program makes of the compiler's calls is kept apart";
+        return Check::note(GROUP, "flags", found, "leave it out where you need it not");
+    }
+    Check::ok(GROUP, "flags", "no option of GOFLAGS stands in the way")
 }
 
 fn paths(gocache: &str) -> Check {
@@ -134,7 +130,7 @@ fn paths(gocache: &str) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::doctor::State;
+    use larder_glue::checks::State;
 
     #[test]
     fn versions_are_compared_by_their_numbers() {
@@ -158,6 +154,18 @@ mod tests {
         assert_eq!(variable("").state, State::Note);
         assert_eq!(variable("/bin/sh -c x").state, State::Note);
         assert_eq!(variable("/no/such/larder go").state, State::Problem);
+    }
+
+    #[test]
+    fn an_option_that_makes_everything_anew_is_told() {
+        for (value, state) in [
+            ("", State::Ok),
+            ("-mod=mod -v", State::Ok),
+            ("-v -a", State::Note),
+            ("-toolexec=/x", State::Note),
+        ] {
+            assert_eq!(flags(value).state, state, "{value}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use anyhow::Context as _;
 use larder_glue::{definition, programs};
 
 use plan::Step;
+pub(super) use plan::read;
 
 /// How `larder init` was called.
 #[derive(Clone, Debug, clap::Args)]
@@ -106,7 +107,7 @@ fn for_project(undo: bool) -> anyhow::Result<Vec<Step>> {
     Ok(vec![cargo_step(&cargo_config(&folder.join(".cargo")), "larder", undo)?])
 }
 
-fn cargo_home(home: &Path, variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
+pub(super) fn cargo_home(home: &Path, variable: impl Fn(&str) -> Option<OsString>) -> PathBuf {
     variable("CARGO_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
@@ -114,13 +115,13 @@ fn cargo_home(home: &Path, variable: impl Fn(&str) -> Option<OsString>) -> PathB
 }
 
 /// The file that Cargo reads in `folder`: where both are there, the one without a suffix.
-fn cargo_config(folder: &Path) -> PathBuf {
+pub(super) fn cargo_config(folder: &Path) -> PathBuf {
     let old = folder.join("config");
     if old.is_file() { old } else { folder.join("config.toml") }
 }
 
 fn cargo_step(file: &Path, larder: &str, undo: bool) -> anyhow::Result<Step> {
-    let text = plan::read(file)?;
+    let text = read(file)?;
     let failed = || format!("failed to read {}", file.display());
     let edit = match undo {
         true => cargo::unset(text.as_deref().unwrap_or_default()).with_context(failed)?,
@@ -130,7 +131,7 @@ fn cargo_step(file: &Path, larder: &str, undo: bool) -> anyhow::Result<Step> {
 }
 
 fn shell_step(file: &Path, shell: shell::Shell, larder: &str, undo: bool) -> anyhow::Result<Step> {
-    let text = plan::read(file)?;
+    let text = read(file)?;
     let before = text.as_deref().unwrap_or_default();
     let block = (!undo).then(|| shell.lines(larder));
     let after = shell::with_block(before, block.as_deref()).with_context(|| {

@@ -107,7 +107,7 @@ impl Step {
 }
 
 /// The text of `file`; `None` where there is none.
-pub(super) fn read(file: &Path) -> anyhow::Result<Option<String>> {
+pub(in crate::commands) fn read(file: &Path) -> anyhow::Result<Option<String>> {
     let failed = || format!("failed to read {}", file.display());
     let Ok(meta) = file.metadata() else { return Ok(None) };
     if !meta.is_file() || meta.len() > FILE_LIMIT {

@@ -3,21 +3,26 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context as _;
 use running_process::broker::lifecycle::{backend_pipe, user_sid_hash};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 /// Younger sockets are left alone: between bind and listen a living one looks dead.
 const SETTLED: Duration = Duration::from_secs(10);
 
+/// The daemons' sockets cannot be placed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("failed to place the daemons' sockets: {0}\nhint: set XDG_RUNTIME_DIR to a shorter path")]
+pub struct SocketsError(String);
+
 /// Where this user's brokers place the sockets of the daemons that they launch.
 #[derive(Clone, Debug)]
-pub(crate) struct BackendFolder {
+pub struct BackendFolder {
     /// The folder.
-    pub(crate) path: PathBuf,
+    pub path: PathBuf,
     prefix: String,
 }
 
@@ -26,32 +31,35 @@ impl BackendFolder {
     ///
     /// # Errors
     /// When the machine does not tell who the user is, or the path would be too long for a socket.
-    pub(crate) fn of_user() -> anyhow::Result<Self> {
-        let user = user_sid_hash()?;
-        let example = backend_pipe(&user, &[0; 16])
-            .context("failed to place the daemons' sockets\nhint: set XDG_RUNTIME_DIR to a shorter path")?;
-        let example = example.unix.context("failed to place the daemons' sockets: they are no files")?;
+    pub fn of_user() -> Result<Self, SocketsError> {
+        let other = |error: &dyn std::fmt::Display| SocketsError(error.to_string());
+        let user = user_sid_hash().map_err(|error| other(&error))?;
+        let example = backend_pipe(&user, &[0; 16]).map_err(|error| other(&error))?;
+        let example = example.unix.ok_or_else(|| other(&"they are no files"))?;
         let name = example.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let prefix = name.split_once("-be-").map(|(before, _)| format!("{before}-be-"));
         Ok(Self {
-            prefix: prefix.context("failed to tell the daemons' sockets from others")?,
-            path: example.parent().context("failed to place the daemons' sockets")?.to_owned(),
+            prefix: prefix.ok_or_else(|| other(&"their names are like any other"))?,
+            path: example.parent().ok_or_else(|| other(&"they lie nowhere"))?.to_owned(),
         })
     }
 
-    /// Removes the sockets on which nobody listens any more, except those in `keep`; returns how many.
-    pub(crate) fn sweep(&self, keep: &BTreeSet<PathBuf>) -> usize {
-        let Ok(entries) = std::fs::read_dir(&self.path) else { return 0 };
+    /// The sockets on which nobody listens any more, except those in `keep`.
+    #[must_use]
+    pub fn dead(&self, keep: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
+        let Ok(entries) = std::fs::read_dir(&self.path) else { return Vec::new() };
         let ours = |path: &PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str());
             name.is_some_and(|name| name.starts_with(&self.prefix)) && !keep.contains(path)
         };
-        entries
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(ours)
-            .filter(|path| is_settled(path) && remove_dead(path))
-            .count()
+        let found = entries.flatten().map(|entry| entry.path()).filter(ours);
+        found.filter(|path| is_settled(path) && is_dead(path)).collect()
+    }
+
+    /// Removes them; returns how many.
+    #[must_use]
+    pub fn sweep(&self, keep: &BTreeSet<PathBuf>) -> usize {
+        self.dead(keep).iter().filter(|path| remove_dead(path)).count()
     }
 }
 
@@ -61,21 +69,28 @@ fn is_settled(path: &Path) -> bool {
 }
 
 /// Removes `path` when it is this user's socket and nobody listens on it; says whether it did.
-pub(crate) fn remove_dead(path: &Path) -> bool {
+pub fn remove_dead(path: &Path) -> bool {
+    is_dead(path) && std::fs::remove_file(path).is_ok()
+}
+
+/// Whether `path` is this user's socket, and nobody listens on it. A listener whose backlog is full does listen.
+#[must_use]
+pub fn is_dead(path: &Path) -> bool {
     let own = path.symlink_metadata().is_ok_and(|metadata| {
         metadata.file_type().is_socket() && metadata.uid() == rustix::process::geteuid().as_raw()
     });
-    own && is_dead(path).unwrap_or(false) && std::fs::remove_file(path).is_ok()
+    own && try_connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
-/// Whether nobody listens on `path`. A listener whose backlog is full does listen.
-fn is_dead(path: &Path) -> io::Result<bool> {
+/// Connects without waiting: a listener that takes nobody, as one that is stopped, is an error.
+///
+/// # Errors
+/// Of kind `ConnectionRefused` when nobody listens, `NotFound` when there is no socket, `WouldBlock` when it takes nobody.
+pub fn try_connect(path: &Path) -> io::Result<UnixStream> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    match connect(&socket, &SocketAddrUnix::new(path)?) {
-        Err(rustix::io::Errno::CONNREFUSED) => Ok(true),
-        _ => Ok(false),
-    }
+    connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket.into())
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use crate::folder;
 use crate::record::{self, RecordId};
 use crate::row::{self, BlobRow, RecordRow};
 
+/// A change of it, or of any record's form, is one of the whole store's version too, which the daemon looks at first.
 const VERSION: u64 = 1;
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const BLOBS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("blobs");

@@ -14,7 +14,18 @@ pub(super) fn checks() -> Vec<Check> {
 
 fn folders() -> Check {
     match Folders::from_env() {
-        Ok(folders) => Check::ok(GROUP, "cache", folders.store().display().to_string()),
+        Ok(mut folders) => match folders.pass_by_newer() {
+            None => Check::ok(GROUP, "cache", folders.store().display().to_string()),
+            Some(newer) => {
+                let used = folders.store();
+                Check::note(
+                    GROUP,
+                    "cache",
+                    format!("{newer}, and {} is used", used.display()),
+                    "use the newer larder alone, or remove the one of the two folders that you need no more",
+                )
+            }
+        },
         Err(error) => split(GROUP, "cache", &error.to_string()),
     }
 }

@@ -94,6 +94,13 @@ fn bad_input_to_each_request_and_unknown_requests_get_typed_answers() {
     for (name, request) in requests(None, b"/") {
         failed(ask(&mut wire, message(Some(request))), "other_filesystem_view", name);
     }
+    for protocol in [PROTOCOL_VERSION - 1, PROTOCOL_VERSION + 1] {
+        for (name, request) in requests(place(&sandbox), b"/") {
+            let client_version = "0.0.1".to_owned();
+            let other = FingerprintRequest { protocol, client_version, request: Some(request) };
+            failed(ask(&mut wire, other.encode_to_vec()), "request_malformed", name);
+        }
+    }
     let relative = place(&sandbox).map(|place| FingerprintPlace { cache: b"state".to_vec(), ..place });
     for (name, request) in requests(relative, b"/") {
         failed(ask(&mut wire, message(Some(request))), "request_malformed", name);

@@ -22,6 +22,7 @@ mod faults;
 mod fingerprint;
 mod fingerprint_lane;
 mod first_client;
+mod formats;
 mod full_disk;
 mod go_command;
 mod go_failures;

@@ -1,9 +1,14 @@
 //! Another build takes the place of the one that runs.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 
+use larder_proto::v1::{CompileReply, Hit, compile_reply};
+use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
 use larder_tests::{Sandbox, alive, program, same_as_alone, wait_until};
+use prost::Message as _;
+use running_process::broker::protocol::{Frame, FrameKind, encode_framed, try_decode_framed};
 
 const ARGV: [&str; 5] = ["gcc", "-c", "x.c", "-o", "x.o"];
 
@@ -114,4 +119,47 @@ fn two_brokers_share_the_one_daemon_of_a_store() {
         assert_eq!(sandbox.last_reason(), "direct_hit", "{broker}\n{}", sandbox.log());
     }
     sandbox.pid("larderd");
+}
+
+/// Answers the first request that comes to `endpoint` as a daemon of another version would: with a hit.
+fn answer_as_another_version(endpoint: &Path) -> std::thread::JoinHandle<()> {
+    let listener = UnixListener::bind(endpoint).expect("our own folder");
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a client comes");
+        let mut read = Vec::new();
+        let request = loop {
+            if let Some(decoded) = try_decode_framed(&read).expect("a frame") {
+                break decoded.frame;
+            }
+            let mut chunk = [0; 4096];
+            let count = stream.read(&mut chunk).expect("the client writes");
+            assert!(count > 0, "the client has left");
+            read.extend(&chunk[..count]);
+        };
+        let hit = Hit { exit_code: 7, stderr: b"of another version\n".to_vec(), ..Hit::default() };
+        let reply = CompileReply {
+            protocol: PROTOCOL_VERSION,
+            daemon_version: "999.0.0".to_owned(),
+            reply: Some(compile_reply::Reply::Hit(hit)),
+        };
+        let reply = Frame { kind: FrameKind::Response as i32, payload: reply.encode_to_vec(), ..request };
+        stream.write_all(&encode_framed(&reply).expect("small")).expect("the client reads");
+    })
+}
+
+#[test]
+fn a_hit_of_a_daemon_of_another_version_is_not_believed_and_the_tool_runs() {
+    let sandbox = Sandbox::started();
+    sandbox.write_settled("x.c", "int x;\n");
+    // Where a client of this version would look first.
+    let endpoint = sandbox.root().join("other");
+    let remembered = format!("{LARDER_VERSION}\n{}\n", endpoint.display());
+    std::fs::write(sandbox.runtime().join("larder/endpoint"), remembered).expect("ours");
+    let daemon = answer_as_another_version(&endpoint);
+    let output = sandbox.larder(ARGV).output().expect("larder starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.lines().count() == 1 && said.contains("999.0.0") && said.contains("larder stop"), "{said}");
+    assert!(sandbox.work().join("x.o").is_file());
+    daemon.join().expect("it was asked");
 }

@@ -1,12 +1,12 @@
 //! The statistics by day, on disk.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use larder_glue::folders::Folders;
 use larder_glue::private;
 use larder_proto::v1::{Day, Stats};
-use larder_service::History;
+use larder_service::{History, HistoryError};
 
 /// Ninety days take some 6 KiB.
 const FILE_LIMIT: u64 = 64 * 1024;
@@ -24,19 +24,42 @@ struct Inner {
     changed: bool,
 }
 
+/// Why a file gives no counts.
+enum Unread {
+    Version(String),
+    Damaged(String),
+}
+
+/// What `file` has; nothing where there is none.
+fn read(file: &Path) -> Result<History, Unread> {
+    let bytes = private::read_own(file, FILE_LIMIT).map_err(|error| Unread::Damaged(error.to_string()))?;
+    bytes.map_or_else(|| Ok(History::default()), |bytes| History::decode(&bytes)).map_err(|error| {
+        let said = format!("{}: {error}", file.display());
+        if error == HistoryError::Version { Unread::Version(said) } else { Unread::Damaged(said) }
+    })
+}
+
 impl Days {
-    /// Those that an earlier daemon has left, and a warning where they cannot be read. What cannot be read is put aside
-    /// at the next write.
+    /// Those that an earlier daemon has left, and a warning where they cannot be read. Those of another version stay as
+    /// they are, and a file beside them is used; what is damaged is put aside.
     pub(crate) fn open(folders: &Folders) -> (Self, Option<String>) {
         let file = folders.state.join("days");
-        let read = private::read_own(&file, FILE_LIMIT).map_err(|error| error.to_string());
-        let decoded = read.and_then(|bytes| match bytes {
-            None => Ok(History::default()),
-            Some(bytes) => History::decode(&bytes).map_err(|error| format!("{}: {error}", file.display())),
-        });
-        let (history, warning) = match decoded {
+        match read(&file) {
+            Err(Unread::Version(error)) => {
+                let beside = file.with_extension(format!("v{}", History::VERSION));
+                let warning = format!("{error}, and are left as they are; {} is used", beside.display());
+                let read = read(&beside);
+                let (days, damage) = Self::take(beside, read);
+                (days, Some(damage.unwrap_or(warning)))
+            }
+            read => Self::take(file, read),
+        }
+    }
+
+    fn take(file: PathBuf, read: Result<History, Unread>) -> (Self, Option<String>) {
+        let (history, warning) = match read {
             Ok(history) => (history, None),
-            Err(error) => {
+            Err(Unread::Version(error) | Unread::Damaged(error)) => {
                 let _ = std::fs::rename(&file, file.with_extension("unreadable"));
                 (History::default(), Some(format!("the statistics by day begin anew: {error}")))
             }

@@ -88,7 +88,8 @@ fn exit(error: &anyhow::Error) -> ExitCode {
 fn start(launch: &Launch) -> anyhow::Result<()> {
     let environment = reexec::complete_environment();
     let listener = listener::acquire(Path::new(&launch.endpoint.path))?;
-    let folders = Folders::from_env()?;
+    let mut folders = Folders::from_env()?;
+    let newer = folders.pass_by_newer();
     let warnings = Arc::new(Warnings::default());
     let logging = logging::start(&folders.state, LOG);
     tracing::info!(
@@ -104,6 +105,9 @@ fn start(launch: &Launch) -> anyhow::Result<()> {
         Ok(Ok(())) => {}
         Ok(Err(complaint)) => warnings.add("log", complaint),
         Err(error) => warnings.add("log", format!("nothing is logged: {:#}", anyhow::Error::from(error))),
+    }
+    if let Some(newer) = newer {
+        warnings.add("format", format!("{newer}, and {} is used", folders.store().display()));
     }
     launch.judge()?;
     let (settings, complaints) = settings::load(&folders.settings_file(), |name| std::env::var(name).ok());

@@ -1,7 +1,7 @@
 //! The composition root: every service is put together here.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -9,6 +9,7 @@ use larder_artifact::Artifacts;
 use larder_compile::Compile;
 use larder_fingerprint::{Checks, Fingerprints};
 use larder_glue::folders::Folders;
+use larder_glue::layout::{self, MarkError};
 use larder_glue::private;
 use larder_gocache::GoCache;
 use larder_proto::v1::{Cleared, Found, StoreStatus};
@@ -46,6 +47,7 @@ pub(crate) fn load(
 ) -> anyhow::Result<Loaded> {
     let root = folders.store();
     private::ensure_folder(&root)?;
+    mark(&root)?;
     let (store, found) = Store::open(StoreConfig {
         root: root.clone(),
         limit_bytes: settings.size_limit,
@@ -72,6 +74,19 @@ pub(crate) fn load(
         vec![Arc::new(compile), Arc::clone(&go) as Arc<dyn Service>, Arc::new(checks), Arc::new(artifacts)];
     let kept = Kept { store, go };
     Ok(Loaded { services, store: Some(Arc::new(kept)) })
+}
+
+/// Says in the store's folder of what version it is.
+fn mark(root: &Path) -> anyhow::Result<()> {
+    match layout::mark(root) {
+        Err(MarkError::Newer(newer)) => Err(newer).context("failed to use the store\nhint: larder restart"),
+        // A store that does not say it is of the first version, as this one is.
+        Err(error) => {
+            tracing::warn!("{:#}", anyhow::Error::from(error));
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
 }
 
 /// What answers while there is no store.

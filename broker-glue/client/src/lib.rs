@@ -14,6 +14,7 @@ mod ask;
 mod blob;
 mod broker;
 mod complaint;
+mod guard;
 mod run;
 mod running;
 mod stopped;

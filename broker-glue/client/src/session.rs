@@ -15,7 +15,7 @@ use running_process::broker::adopt::{AdoptError, AsyncBrokerSession, OwnedConnec
 use running_process::broker::client::{BackendConnectionRoute, BrokerClientError};
 use tokio::runtime::Runtime;
 
-use crate::{broker, stopped};
+use crate::{broker, guard, stopped};
 
 /// Longest time spent on getting a session, starting broker and daemon included.
 const BUDGET: Duration = Duration::from_secs(3);
@@ -102,8 +102,12 @@ fn adopt_within(
     let mut started = failed_lately;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let adopted = runtime
-            .block_on(async { tokio::time::timeout(left, AsyncBrokerSession::adopt(request.clone())).await });
+        let adopted = guard::quietly(|| {
+            runtime.block_on(async {
+                tokio::time::timeout(left, AsyncBrokerSession::adopt(request.clone())).await
+            })
+        });
+        let Some(adopted) = adopted else { return Err(no_thread()) };
         let error = match adopted {
             Ok(Ok(session)) => return accept(session, folders),
             Ok(Err(error)) => error,
@@ -125,9 +129,14 @@ fn adopt_within(
                 // The broker that was just started is not listening yet; there is nothing to be notified by.
                 std::thread::sleep(RETRY);
             }
+            Next::NoThread => return Err(no_thread()),
             _ => return Err(SessionError::Unreachable(error.to_string())),
         }
     }
+}
+
+fn no_thread() -> SessionError {
+    SessionError::Unreachable("the machine has no thread left for it".to_owned())
 }
 
 fn request(remembered: Option<String>) -> Result<OwnedConnectRequest, SessionError> {
@@ -144,6 +153,7 @@ enum Next {
     StartBroker,
     Prepare,
     Again,
+    NoThread,
     GiveUp,
 }
 
@@ -151,6 +161,8 @@ fn what_next(error: &AdoptError) -> Next {
     use running_process::broker::client::RefusalKind;
     match error {
         AdoptError::BrokerDisabled => Next::Disabled,
+        // A thread of the library's panicked, and that is all there is for it to do so about.
+        AdoptError::AsyncJoin(_) => Next::NoThread,
         AdoptError::Connect(BrokerClientError::BrokerConnect(source)) => match source.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Next::StartBroker,
             // The backlog is full: other clients are being served.

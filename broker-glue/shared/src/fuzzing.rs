@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use crate::launch_env;
+use crate::{launch_env, layout};
 
 /// The environment that is left as `bytes`.
 #[must_use]
@@ -15,4 +15,10 @@ pub fn parse_environment(bytes: &[u8]) -> Option<BTreeMap<String, OsString>> {
 #[must_use]
 pub fn render_environment(vars: &BTreeMap<String, OsString>) -> String {
     launch_env::render(vars)
+}
+
+/// The version of a store that its file `bytes` says.
+#[must_use]
+pub fn parse_format(bytes: &[u8]) -> Option<u32> {
+    layout::parse(bytes)
 }

@@ -12,6 +12,7 @@ pub mod folders;
 pub mod fuzzing;
 pub mod journal;
 pub mod launch_env;
+pub mod layout;
 pub mod logging;
 pub mod names;
 pub mod private;

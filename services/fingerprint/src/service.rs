@@ -93,19 +93,26 @@ impl Checks {
 
 impl Core {
     fn answer(&self, start: u64, request: &[u8]) -> Answer {
-        let answered = match FingerprintRequest::decode(request).map(|request| request.request) {
-            Ok(Some(Request::Check(check))) => self.check(start, &check),
-            Ok(Some(Request::Success(mark))) => self
+        let decoded = FingerprintRequest::decode(request);
+        let answered = match decoded.map(|request| (request.protocol == PROTOCOL_VERSION, request.request)) {
+            // What a later version asks for may be more than what is understood of it.
+            Ok((false, _)) => Err(Refusal::malformed(format_args!(
+                "this daemon speaks version {PROTOCOL_VERSION} of the protocol"
+            ))),
+            Ok((true, Some(Request::Check(check)))) => self.check(start, &check),
+            Ok((true, Some(Request::Success(mark)))) => self
                 .mark(start, "success", mark.place, |state| state.mark_success().map_err(Refusal::malformed)),
-            Ok(Some(Request::Failure(mark))) => self.mark(start, "failure", mark.place, |state| {
+            Ok((true, Some(Request::Failure(mark)))) => self.mark(start, "failure", mark.place, |state| {
                 state.mark_failure();
                 Ok(())
             }),
-            Ok(Some(Request::Invalidate(mark))) => self.mark(start, "invalidate", mark.place, |state| {
-                state.invalidate();
-                Ok(())
-            }),
-            Ok(None) => Err(Refusal::malformed("this daemon does not know the request")),
+            Ok((true, Some(Request::Invalidate(mark)))) => {
+                self.mark(start, "invalidate", mark.place, |state| {
+                    state.invalidate();
+                    Ok(())
+                })
+            }
+            Ok((true, None)) => Err(Refusal::malformed("this daemon does not know the request")),
             Err(error) => Err(Refusal::malformed(error)),
         };
         answered.unwrap_or_else(|Refusal(reason, sentence)| {

@@ -7,7 +7,6 @@ use larder_proto::v1::{Day, ServiceStats, Stats};
 /// How many days are kept, today included.
 const DAYS_KEPT: u32 = 90;
 
-const VERSION: u8 = 1;
 const FIELDS: usize = 8;
 const ROW_BYTES: usize = 4 + FIELDS * 8;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -32,6 +31,9 @@ pub enum HistoryError {
 }
 
 impl History {
+    /// Version of the stored form.
+    pub const VERSION: u8 = 1;
+
     /// Reads the stored form, little-endian: version; for each day, rising, its number since 1970-01-01 and its eight
     /// sums in the order of [`Day`].
     ///
@@ -39,7 +41,7 @@ impl History {
     /// For any other bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, HistoryError> {
         let (version, rows) = bytes.split_first().ok_or(HistoryError::Damaged)?;
-        if *version != VERSION {
+        if *version != Self::VERSION {
             return Err(HistoryError::Version);
         }
         if rows.len() % ROW_BYTES != 0 || rows.len() / ROW_BYTES > DAYS_KEPT as usize {
@@ -65,7 +67,7 @@ impl History {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(1 + self.days.len() * ROW_BYTES);
-        bytes.push(VERSION);
+        bytes.push(Self::VERSION);
         for (day, values) in &self.days {
             bytes.extend(day.to_le_bytes());
             values.iter().for_each(|value| bytes.extend(value.to_le_bytes()));

@@ -18,7 +18,8 @@ use crate::record::{self, RecordId};
 use crate::row::{self, BlobRow, RecordRow};
 
 /// Rows of the first say nothing of owners; they are read. A program that knows only the first sets one of the second
-/// aside, and finds the blobs again.
+/// aside, and finds the blobs again. From now on a change of it, or of any record's form, is one of the whole store's version
+/// too, which the daemon looks at first.
 const VERSIONS: std::ops::RangeInclusive<u64> = 1..=2;
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 const BLOBS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("blobs");

@@ -5,3 +5,4 @@ mod disk;
 mod limits;
 mod restoring;
 mod stopped;
+mod threads;

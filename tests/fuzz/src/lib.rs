@@ -13,6 +13,7 @@ pub mod depfile;
 pub mod directives;
 pub mod environment;
 pub mod fingerprints;
+pub mod format;
 pub mod frames;
 pub mod gorequest;
 pub mod journal;

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use larder_fuzz::{
     Check, answers, archive, args, artifact, code, days, depfile, directives, environment, fingerprints,
-    frames, gorequest, journal, link, manifest, program, records, request, response, rust, study,
+    format, frames, gorequest, journal, link, manifest, program, records, request, response, rust, study,
 };
 
-const TARGETS: [(&str, Check); 21] = [
+const TARGETS: [(&str, Check); 22] = [
     ("answers", answers::check),
     ("archive", archive::check),
     ("args", args::check),
@@ -18,6 +18,7 @@ const TARGETS: [(&str, Check); 21] = [
     ("directives", directives::check),
     ("environment", environment::check),
     ("fingerprints", fingerprints::check),
+    ("format", format::check),
     ("frames", frames::check),
     ("gorequest", gorequest::check),
     ("journal", journal::check),

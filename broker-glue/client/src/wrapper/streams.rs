@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::net::unix::pipe;
 use tokio::process::ChildStderr;
 use tokio::task::JoinHandle;
 
@@ -19,12 +20,13 @@ pub(crate) const KEPT: usize = 1024 * 1024 + 1;
 /// When the caller's standard error is a terminal, the tool gets a terminal as well, of the same size and without
 /// any processing of what passes: colours, links and line widths are then what they would have been.
 pub(super) struct ErrorStream {
-    terminal: Option<(OwnedFd, OwnedFd)>,
+    terminal: Option<(pipe::Receiver, OwnedFd)>,
     /// A pipe instead, read on our side, that takes both streams.
-    both: Option<(OwnedFd, OwnedFd)>,
+    both: Option<(pipe::Receiver, OwnedFd)>,
 }
 
 impl ErrorStream {
+    /// Within a runtime.
     pub(super) fn new() -> io::Result<Self> {
         let terminal = if io::stderr().is_terminal() { Some(open_terminal()?) } else { None };
         Ok(Self { terminal, both: None })
@@ -35,7 +37,7 @@ impl ErrorStream {
         let mut stream = Self::new()?;
         if stream.terminal.is_none() {
             let (ours, tools) = io::pipe()?;
-            stream.both = Some((ours.into(), tools.into()));
+            stream.both = Some((watched(ours.into())?, tools.into()));
         }
         Ok(stream)
     }
@@ -53,7 +55,7 @@ impl ErrorStream {
             (Some((our_side, tool_side)), _) => {
                 // As long as this process holds it, the end never comes.
                 drop(tool_side);
-                forward_terminal(our_side).await
+                forward(our_side, io::stderr()).await
             }
             (None, Some(pipe)) => forward(pipe, io::stderr()).await,
             (None, None) => Kept::nothing(),
@@ -75,7 +77,13 @@ impl Kept {
     }
 }
 
-fn open_terminal() -> io::Result<(OwnedFd, OwnedFd)> {
+/// Our own side of a terminal or pipe, which nobody else reads, and so may be read without waiting.
+fn watched(side: OwnedFd) -> io::Result<pipe::Receiver> {
+    rustix::io::ioctl_fionbio(&side, true)?;
+    pipe::Receiver::from_owned_fd_unchecked(side)
+}
+
+fn open_terminal() -> io::Result<(pipe::Receiver, OwnedFd)> {
     let our_side = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
     grantpt(&our_side)?;
     unlockpt(&our_side)?;
@@ -86,7 +94,7 @@ fn open_terminal() -> io::Result<(OwnedFd, OwnedFd)> {
     attributes.make_raw();
     tcsetattr(&tool_side, OptionalActions::Now, &attributes)?;
     tcsetwinsize(&tool_side, tcgetwinsize(io::stderr())?)?;
-    Ok((our_side, tool_side))
+    Ok((watched(our_side)?, tool_side))
 }
 
 /// Reads `from` to its end, writing all to `to` at once and keeping the first part.
@@ -97,30 +105,13 @@ pub(super) async fn forward(mut from: impl AsyncRead + Unpin, mut to: impl Write
         match from.read(&mut chunk).await {
             Ok(0) => return Kept { bytes: kept, whole: true },
             Ok(count) => keep(&mut kept, &chunk[..count], &mut to),
-            Err(_) => return Kept { bytes: kept, whole: false },
+            // A terminal whose other side is closed everywhere answers with an I/O error; a pipe never does.
+            Err(error) => {
+                let whole = rustix::io::Errno::from_io_error(&error) == Some(rustix::io::Errno::IO);
+                return Kept { bytes: kept, whole };
+            }
         }
     }
-}
-
-/// Reading a terminal, or a pipe that takes both streams, is left to a thread: it ends when the tool's side is closed everywhere, or with the process.
-async fn forward_terminal(side: OwnedFd) -> Kept {
-    let (done, result) = tokio::sync::oneshot::channel();
-    std::thread::spawn(move || {
-        let mut kept = Vec::new();
-        let mut chunk = vec![0; 64 * 1024];
-        let whole = loop {
-            match rustix::io::read(&side, &mut chunk[..]) {
-                // A terminal whose other side is closed everywhere answers with an I/O error.
-                Ok(0) | Err(rustix::io::Errno::IO) => break true,
-                Ok(count) => keep(&mut kept, &chunk[..count], &mut io::stderr()),
-                Err(rustix::io::Errno::INTR) => {}
-                Err(_) => break false,
-            }
-        };
-        // The receiver has given up when the streams stayed open for too long.
-        let _ = done.send(Kept { bytes: kept, whole });
-    });
-    result.await.unwrap_or(Kept { bytes: Vec::new(), whole: false })
 }
 
 fn keep(kept: &mut Vec<u8>, bytes: &[u8], to: &mut impl Write) {

@@ -18,14 +18,21 @@ const VARIABLES: [&str; 5] =
 const SETTINGS: &str = "config";
 
 pub(super) fn checks(folders: &Folders) -> Vec<Check> {
+    let mut used = folders.clone();
+    let newer = used.pass_by_newer();
     let each = [
-        ("cache", "XDG_CACHE_HOME", &folders.store()),
+        ("cache", "XDG_CACHE_HOME", &used.store()),
         ("state", "XDG_STATE_HOME", &folders.state),
         ("runtime", "XDG_RUNTIME_DIR", &folders.runtime),
         (SETTINGS, "XDG_CONFIG_HOME", &folders.config),
     ];
     let mut checks: Vec<_> =
         each.into_iter().map(|(name, variable, path)| folder(name, variable, path)).collect();
+    if let Some(newer) = newer {
+        let found = format!("{newer}, and {} is used", used.store().display());
+        let hint = "use the newer larder alone, or remove the one of the two folders that you need no more";
+        checks.push(Check::note(LARDER, "newer store", found, hint));
+    }
     let value = |name: &'static str| Some((name, std::env::var_os(name).filter(|value| !value.is_empty())?));
     let relative =
         VARIABLES.into_iter().filter_map(value).filter(|(_, value)| !Path::new(value).is_absolute());

@@ -68,7 +68,10 @@ fn a_store_of_a_newer_version_is_left_as_it_is_and_one_beside_it_is_used_and_fou
     sandbox.run(&["restart"]);
     same_as_alone(&sandbox, &ARGV);
     assert_eq!(sandbox.last_reason(), "direct_hit", "it is the same one beside it");
-    let doctor = String::from_utf8(sandbox.run(&["doctor"]).stdout).expect("text");
+    // What the daemon warns of is a problem to the doctor.
+    let doctor = sandbox.larder(["doctor"]).output().expect("larder starts");
+    assert_eq!(doctor.status.code(), Some(1));
+    let doctor = String::from_utf8(doctor.stdout).expect("text");
     for said in [warnings(&sandbox), doctor, sandbox.log()] {
         assert!(said.contains("a newer larder") && said.contains("format1/v1"), "{said}");
     }

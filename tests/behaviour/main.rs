@@ -42,6 +42,7 @@ mod security;
 mod session_lane;
 mod sessions;
 mod soak;
+mod stats;
 mod stock_brokers;
 mod store;
 mod switched_off;

@@ -2,25 +2,11 @@
 
 use std::sync::Arc;
 
-use larder_proto::PROTOCOL_VERSION;
-use larder_proto::v1::{ClearRequest, ControlRequest, Failure, control_reply, control_request};
+use larder_proto::v1::{ClearRequest, control_reply};
 use larder_service::Reason;
-use prost::Message as _;
 
-use crate::control;
+use crate::control::{self, failure};
 use crate::services::Loaded;
-
-/// The wish to clear in `request`, of a peer that speaks this daemon's protocol.
-pub(crate) fn asked(request: &[u8]) -> Option<ClearRequest> {
-    match ControlRequest::decode(request) {
-        Ok(ControlRequest {
-            protocol: PROTOCOL_VERSION,
-            request: Some(control_request::Request::Clear(asked)),
-            ..
-        }) => Some(asked),
-        _ => None,
-    }
-}
 
 /// Carries it out, on a thread that may block.
 pub(crate) async fn answer(asked: &ClearRequest, loaded: Option<Arc<Loaded>>) -> Vec<u8> {
@@ -57,8 +43,4 @@ async fn clear(asked: &ClearRequest, loaded: Arc<Loaded>) -> control_reply::Repl
         Ok(None) => failure(Reason::StoreFailed, Reason::StoreFailed.sentence()),
         Err(_) => failure(Reason::InternalError, Reason::InternalError.sentence()),
     }
-}
-
-fn failure(reason: Reason, sentence: &str) -> control_reply::Reply {
-    control_reply::Reply::Failure(Failure { id: reason.id().to_owned(), sentence: sentence.to_owned() })
 }

@@ -34,6 +34,7 @@ mod page;
 mod places;
 mod portable;
 mod projects;
+mod protocol;
 mod provoked;
 mod registration;
 mod run;

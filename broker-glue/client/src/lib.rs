@@ -16,4 +16,5 @@ mod broker;
 mod complaint;
 mod run;
 mod running;
+mod settings;
 mod stopped;

@@ -94,8 +94,11 @@ fn compile_requests_keep_their_bytes() {
         root_inode: 9,
         parent_pid: 0,
         session: String::new(),
+        portable: Vec::new(),
     };
-    golden("compile_lookup.bin", &compile(Request::Lookup(lookup)));
+    golden("compile_lookup.bin", &compile(Request::Lookup(lookup.clone())));
+    let lookup = Lookup { portable: b"/src".to_vec(), ..lookup };
+    golden("compile_lookup_portable.bin", &compile(Request::Lookup(lookup)));
     let publish = Publish {
         lease: 3,
         exit_code: 139,

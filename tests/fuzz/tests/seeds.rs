@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use larder_fuzz::{
     Check, answers, archive, args, artifact, code, days, depfile, directives, environment, fingerprints,
-    frames, gorequest, journal, link, manifest, program, records, request, response, rust, study,
+    frames, gorequest, journal, link, manifest, program, records, request, response, rust, settings, study,
 };
 
-const TARGETS: [(&str, Check); 21] = [
+const TARGETS: [(&str, Check); 22] = [
     ("answers", answers::check),
     ("archive", archive::check),
     ("args", args::check),
@@ -28,6 +28,7 @@ const TARGETS: [(&str, Check); 21] = [
     ("request", request::check),
     ("response", response::check),
     ("rust", rust::check),
+    ("settings", settings::check),
     ("study", study::check),
 ];
 

@@ -48,6 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         config.type_attribute(format!("larder.v1.{report}"), "#[serde(default)]");
     }
     config.boxed(".larder.v1.ControlReply.reply.status");
+    config.boxed(".larder.v1.ControlReply.reply.report");
     config.compile_fds(descriptors)?;
     Ok(())
 }

@@ -6,8 +6,8 @@ use std::os::unix::net::UnixStream;
 
 use larder_glue::wire::Wire;
 use larder_proto::v1::{
-    ClearRequest, ControlReply, ControlRequest, Ping, ShutdownRequest, StatsRequest, StatusRequest,
-    control_reply, control_request,
+    ClearRequest, ControlReply, ControlRequest, Ping, ReportKind, ReportRequest, ShutdownRequest,
+    StatsRequest, StatusRequest, ZeroStatsRequest, control_reply, control_request,
 };
 use larder_proto::{PROTOCOL_VERSION, lane};
 use larder_tests::{Sandbox, alive, connect, defined_requests, same_as_alone, wait_until};
@@ -25,7 +25,13 @@ fn requests() -> Vec<(&'static str, control_request::Request)> {
         ("stats", Request::Stats(StatsRequest { records: 1 })),
         ("shutdown", Request::Shutdown(ShutdownRequest { drain_seconds: 1 })),
         ("clear", Request::Clear(ClearRequest { service: String::new(), dry_run: true })),
+        ("zero_stats", Request::ZeroStats(ZeroStatsRequest { records: 1 })),
+        ("report", Request::Report(report(ReportKind::Misses, ""))),
     ]
+}
+
+fn report(kind: ReportKind, name: &str) -> ReportRequest {
+    ReportRequest { kind: kind.into(), name: name.to_owned(), records: 5 }
 }
 
 fn message(protocol: u32, request: Option<control_request::Request>) -> Vec<u8> {
@@ -47,6 +53,8 @@ fn is_answer_to(name: &str, reply: &control_reply::Reply) -> bool {
         "stats" => matches!(reply, Reply::Stats(_)),
         "shutdown" => matches!(reply, Reply::Shutdown(_)),
         "clear" => matches!(reply, Reply::Cleared(_)),
+        "zero_stats" => matches!(reply, Reply::Zeroed(_)),
+        "report" => matches!(reply, Reply::Report(_)),
         _ => false,
     }
 }
@@ -92,6 +100,45 @@ fn bad_input_to_each_request_and_unknown_requests_get_typed_answers() {
     // Field 200 is a request of some later version.
     let later = [message(PROTOCOL_VERSION, None), vec![0xc2, 0x0c, 0x00]].concat();
     assert!(matches!(ask(&endpoint, later), control_reply::Reply::NotSupported(_)));
+}
+
+#[test]
+fn each_kind_of_report_is_told_or_refused_with_a_hint() {
+    use larder_proto::v1::report::Report;
+    let sandbox = Sandbox::started();
+    let endpoint = sandbox.endpoint();
+    sandbox.write_settled("x.c", "int x;\n");
+    same_as_alone(&sandbox, &ARGV);
+    let asked =
+        |request| ask(&endpoint, message(PROTOCOL_VERSION, Some(control_request::Request::Report(request))));
+    let told = |kind, name: &str| match asked(report(kind, name)) {
+        control_reply::Reply::Report(told) => told.report.expect("not empty"),
+        other => panic!("{kind:?}: {other:?}"),
+    };
+    let Report::Builds(builds) = told(ReportKind::Builds, "") else { panic!("other than builds") };
+    let Report::Misses(misses) = told(ReportKind::Misses, "") else { panic!("other than misses") };
+    let (build, record) = (&builds.builds[0].id, &misses.records[0]);
+    assert!(matches!(told(ReportKind::Build, build), Report::Build(build) if build.records.len() == 1));
+    let compared = told(ReportKind::Comparison, &record.id.to_string());
+    assert!(matches!(compared, Report::Comparison(found) if found.record.as_ref() == Some(record)));
+    let found = told(ReportKind::Found, &record.key.to_uppercase());
+    assert!(matches!(found, Report::Found(found) if found.actions.len() == 1));
+    assert!(matches!(told(ReportKind::Overview, ""), Report::Overview(told) if told.days.len() == 1));
+    assert!(matches!(told(ReportKind::Services, ""), Report::Services(told) if !told.lanes.is_empty()));
+    assert!(matches!(told(ReportKind::Store, ""), Report::Store(told) if told.blob_bytes > 0));
+    assert!(matches!(told(ReportKind::Health, ""), Report::Health(told) if !told.checks.is_empty()));
+    assert!(matches!(told(ReportKind::Settings, ""), Report::Settings(told) if !told.settings.is_empty()));
+    for (kind, name) in [
+        (ReportKind::Build, "pid-0"),
+        (ReportKind::Comparison, "x"),
+        (ReportKind::Found, "abc"),
+        (ReportKind::Found, ""),
+    ] {
+        let control_reply::Reply::Failure(no) = asked(report(kind, name)) else { panic!("{kind:?} {name}") };
+        assert!(no.sentence.contains("hint: "), "{}", no.sentence);
+    }
+    let later = ReportRequest { kind: 99, ..report(ReportKind::Unspecified, "") };
+    assert!(matches!(asked(later), control_reply::Reply::NotSupported(_)));
 }
 
 #[test]

@@ -219,18 +219,51 @@ fn the_brokers_page_alone_may_frame_the_dashboard() {
     let broker = sandbox.status().expect("it runs")["broker_page"].as_str().expect("an address").to_owned();
     let head = http_get(&page).head.to_ascii_lowercase();
     assert!(head.contains(&format!("frame-ancestors {}", broker.trim_end_matches('/'))), "{head}");
-    let browser = Browser::start(&sandbox);
-    browser.open(&broker);
-    see(&browser, "Open dashboard");
     let frame = format!(
         "const frame = document.createElement('iframe'); frame.src = '{page}'; frame.width = 900; frame.height = 600;
          document.body.append(frame);"
     );
+    let browser = Browser::start(&sandbox);
+    browser.open(&broker);
+    see(&browser, "Open dashboard");
     browser.script(&frame);
-    let loaded = || {
-        browser.script("return window.frames.length && performance.getEntriesByType('resource').filter(e => e.initiatorType === 'iframe').length")
-    };
-    wait_until("the frame to be loaded", || loaded().as_u64().filter(|count| *count > 0));
+    browser.enter_frame();
+    see(&browser, "Misses");
+    assert_eq!(browser.script("return location.origin + '/'"), page.as_str());
+    // Another port of the same machine is another site.
+    let other = Elsewhere::serve();
+    browser.open(&other.address);
+    see(&browser, "elsewhere");
+    browser.script(&frame);
+    browser.enter_frame();
+    wait_until("the browser to refuse the frame", || {
+        let address = browser.script("return document.URL");
+        address.as_str().is_some_and(|address| address.starts_with("chrome-error:")).then_some(())
+    });
+    assert!(!browser.text().contains("Misses"), "{}", browser.text());
+}
+
+/// A page of somebody else's on this machine, without any rules.
+struct Elsewhere {
+    address: String,
+}
+
+impl Elsewhere {
+    /// For as long as the test's process lives.
+    fn serve() -> Self {
+        use std::io::{Read as _, Write as _};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = format!("http://{}/", listener.local_addr().expect("bound"));
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().map_while(Result::ok) {
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(
+                    b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 16\r\nConnection: close\r\n\r\n<body>elsewhere\n",
+                );
+            }
+        });
+        Self { address }
+    }
 }
 
 #[test]

@@ -55,3 +55,27 @@ fn a_file_that_nobody_compiled_is_an_error_that_says_what_to_do() {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(text.contains("never.o") && text.contains("hint:"), "{text}");
 }
+
+#[test]
+fn of_a_session_that_has_ended_only_what_was_built_since_is_the_last_build() {
+    let sandbox = Sandbox::started();
+    let id = String::from_utf8(sandbox.run(&["session", "start"]).stdout).expect("text");
+    let id = id.trim_end();
+    let compile = |name: &str| {
+        sandbox.write_settled(name, "int x;\n");
+        let mut call = sandbox.larder(["gcc", "-c", name, "-o", "x.o"]);
+        assert!(call.env("LARDER_SESSION", id).status().expect("larder starts").success());
+    };
+    let explained = || {
+        let mut explain = sandbox.larder(["explain"]);
+        let output = explain.env("LARDER_SESSION", id).output().expect("larder starts");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    compile("within.c");
+    assert!(explained().contains("within.c"), "{}", explained());
+    sandbox.run(&["session", "end", id]);
+    assert!(explained().contains("within.c"), "it is the last build still: {}", explained());
+    compile("after.c");
+    let told = explained();
+    assert!(told.contains("after.c") && !told.contains("within.c"), "{told}");
+}

@@ -146,6 +146,28 @@ fn folders_that_another_user_has_planted_are_not_used() {
 }
 
 #[test]
+fn a_projects_file_of_another_user_or_behind_his_folder_is_not_looked_at() {
+    if !is_root() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write_settled("project/sub/x.c", "int x;\n");
+    sandbox.write_settled("project/.larder.toml", "disabled = true\n");
+    let (folder, file) = (sandbox.work().join("project"), sandbox.work().join("project/.larder.toml"));
+    let is_disabled = || {
+        let mut get = sandbox.larder(["config", "get", "disabled"]);
+        get.current_dir(folder.join("sub")).output().expect("larder starts").stdout == b"true\n"
+    };
+    assert!(is_disabled());
+    for planted in [&file, &folder, &folder.join("sub")] {
+        chown(planted, Some(NOBODY), None).expect("root may");
+        assert!(!is_disabled(), "{}", planted.display());
+        chown(planted, Some(0), None).expect("root may");
+    }
+    assert!(is_disabled());
+}
+
+#[test]
 fn a_link_in_place_of_the_cache_or_of_a_file_in_it_leads_nowhere_else() {
     let sandbox = Sandbox::new();
     sandbox.write_settled("x.c", "char x[100000] = { 1 };\n");

@@ -86,6 +86,14 @@ impl Browser {
         self.command("execute/sync", &json!({ "script": body, "args": [] }))
     }
 
+    /// Has what follows be about the page's first frame, whatever site that is of.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn enter_frame(&self) {
+        self.command("frame", &json!({ "id": 0 }));
+    }
+
     /// The text that a person sees.
     #[must_use]
     pub fn text(&self) -> String {

@@ -2,27 +2,13 @@
 
 use std::sync::Arc;
 
-use larder_proto::PROTOCOL_VERSION;
-use larder_proto::v1::{ClearRequest, Cleared, ControlRequest, Failure, control_reply, control_request};
+use larder_proto::v1::{ClearRequest, Cleared, Failure, control_reply};
 use larder_service::Reason;
 use larder_store::Owner;
-use prost::Message as _;
 
 use crate::control;
 use crate::services::Loaded;
 use crate::upkeep::Keeper;
-
-/// The wish to clear in `request`, of a peer that speaks this daemon's protocol.
-pub(crate) fn asked(request: &[u8]) -> Option<ClearRequest> {
-    match ControlRequest::decode(request) {
-        Ok(ControlRequest {
-            protocol: PROTOCOL_VERSION,
-            request: Some(control_request::Request::Clear(asked)),
-            ..
-        }) => Some(asked),
-        _ => None,
-    }
-}
 
 /// Carries it out, on a thread that may block.
 pub(crate) async fn answer(asked: &ClearRequest, loaded: Option<Arc<Loaded>>) -> Vec<u8> {

@@ -1,11 +1,11 @@
-//! The control lane: ping, status, statistics, shutdown.
+//! The control lane: ping, status, statistics and their beginning anew, shutdown.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use larder_proto::v1::{
-    ControlReply, ControlRequest, Failure, NotSupported, Pong, ShutdownAccepted, ShutdownRequest,
-    control_reply, control_request,
+    ControlReply, ControlRequest, Failure, NotSupported, Pong, ShutdownAccepted, ShutdownRequest, Stats,
+    StatsZeroed, control_reply, control_request,
 };
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
 use larder_service::{Figures, Reason};
@@ -16,15 +16,21 @@ use crate::lifecycle::{DRAIN_LIMIT, Lifecycle};
 /// Most records that one reply carries.
 const MAX_RECORDS: u32 = 1000;
 
+/// Figures whose counts can begin anew.
+pub(crate) trait Counted: Figures {
+    /// Begins them anew; what they were, with at most `records` of the latest records.
+    fn begin_anew(&self, records: usize) -> Stats;
+}
+
 /// Answers control requests.
 pub(crate) struct Control {
-    figures: Arc<dyn Figures>,
+    figures: Arc<dyn Counted>,
     lifecycle: Arc<Lifecycle>,
 }
 
 impl Control {
     /// Answers from `figures`, and ends `lifecycle` on request.
-    pub(crate) fn new(figures: Arc<dyn Figures>, lifecycle: Arc<Lifecycle>) -> Self {
+    pub(crate) fn new(figures: Arc<dyn Counted>, lifecycle: Arc<Lifecycle>) -> Self {
         Self { figures, lifecycle }
     }
 
@@ -32,10 +38,7 @@ impl Control {
     pub(crate) fn answer(&self, request: &[u8]) -> Vec<u8> {
         let reply = match ControlRequest::decode(request) {
             Ok(request) => self.reply(request),
-            Err(_) => control_reply::Reply::Failure(Failure {
-                id: Reason::RequestMalformed.id().to_owned(),
-                sentence: Reason::RequestMalformed.sentence().to_owned(),
-            }),
+            Err(_) => failure(Reason::RequestMalformed, Reason::RequestMalformed.sentence()),
         };
         self::reply(reply)
     }
@@ -49,8 +52,11 @@ impl Control {
             Some(Request::Shutdown(shutdown)) => self.shutdown(&shutdown),
             Some(Request::Ping(_)) if spoken => control_reply::Reply::Pong(Pong {}),
             Some(Request::Stats(stats)) if spoken => {
-                let records = usize::try_from(stats.records.min(MAX_RECORDS)).unwrap_or(0);
-                control_reply::Reply::Stats(self.figures.stats(records))
+                control_reply::Reply::Stats(self.figures.stats(records(stats.records)))
+            }
+            Some(Request::ZeroStats(zero)) if spoken => {
+                let before = Some(self.figures.begin_anew(records(zero.records)));
+                control_reply::Reply::Zeroed(StatsZeroed { before })
             }
             _ if spoken => not_supported("this daemon does not know the request".to_owned()),
             _ => not_supported(format!(
@@ -71,8 +77,27 @@ impl Control {
     }
 }
 
-fn not_supported(sentence: String) -> control_reply::Reply {
+/// How many records a peer is sent that asks for `asked`.
+pub(crate) fn records(asked: u32) -> usize {
+    usize::try_from(asked.min(MAX_RECORDS)).unwrap_or(0)
+}
+
+pub(crate) fn not_supported(sentence: String) -> control_reply::Reply {
     control_reply::Reply::NotSupported(NotSupported { sentence, daemon_speaks: PROTOCOL_VERSION })
+}
+
+/// What was asked for and could not be done.
+pub(crate) fn failure(reason: Reason, sentence: &str) -> control_reply::Reply {
+    control_reply::Reply::Failure(Failure { id: reason.id().to_owned(), sentence: sentence.to_owned() })
+}
+
+/// The request in `request`, where it is one that may wait for a disk, of a peer that speaks this daemon's protocol.
+/// All others are answered at once.
+pub(crate) fn slow(request: &[u8]) -> Option<control_request::Request> {
+    use control_request::Request;
+    let request = ControlRequest::decode(request).ok()?;
+    let request = request.request.filter(|_| request.protocol == PROTOCOL_VERSION)?;
+    matches!(request, Request::Clear(_) | Request::Report(_)).then_some(request)
 }
 
 /// The answer to a request on a lane that nobody serves.
@@ -89,7 +114,7 @@ pub(crate) fn reply(reply: control_reply::Reply) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use larder_proto::v1::{Ping, Stats, StatsRequest, Status, StatusRequest};
+    use larder_proto::v1::{Ping, StatsRequest, Status, StatusRequest, ZeroStatsRequest};
     use larder_service::SystemClock;
     use proptest::prelude::*;
 
@@ -101,6 +126,12 @@ mod tests {
         }
         fn stats(&self, records: usize) -> Stats {
             Stats { since_unix_ms: records as u64, ..Stats::default() }
+        }
+    }
+
+    impl Counted for Fixed {
+        fn begin_anew(&self, records: usize) -> Stats {
+            self.stats(records + 7)
         }
     }
 
@@ -128,6 +159,9 @@ mod tests {
         );
         let many = ask(Request::Stats(StatsRequest { records: u32::MAX }));
         assert!(matches!(many, control_reply::Reply::Stats(s) if s.since_unix_ms == 1000));
+        let anew = ask(Request::ZeroStats(ZeroStatsRequest { records: 2 }));
+        let control_reply::Reply::Zeroed(anew) = anew else { panic!("{anew:?}") };
+        assert_eq!(anew.before.map(|before| before.since_unix_ms), Some(9));
     }
 
     #[test]

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder_proto::lane::{self, Lane};
-use larder_service::{Board, Clock, Connection, ConnectionId, Reason};
+use larder_proto::v1::control_request::Request;
+use larder_service::{Board, Clock, Connection, ConnectionId, Reason, Reports};
 use tokio::sync::watch;
 
 use crate::actions::Paused;
 use crate::clear;
-use crate::control::Control;
+use crate::control::{self, Control};
 use crate::journal::Journals;
 use crate::lifecycle::Lifecycle;
+use crate::report;
 use crate::services::Loaded;
 use crate::sessions::Desk;
 use crate::stand_in;
@@ -25,6 +27,7 @@ const READINESS_WAIT: Duration = Duration::from_millis(250);
 /// The lanes of this daemon. Control answers at once; the others once the services are loaded.
 pub(crate) struct Lanes {
     pub(crate) control: Control,
+    pub(crate) reports: Arc<dyn Reports>,
     pub(crate) loaded: watch::Receiver<Option<Arc<Loaded>>>,
     pub(crate) lifecycle: Arc<Lifecycle>,
     pub(crate) board: Arc<Board>,
@@ -44,9 +47,10 @@ impl Lanes {
         descriptors: Vec<OwnedFd>,
     ) -> Vec<u8> {
         if lane == lane::CONTROL {
-            return match clear::asked(request) {
-                Some(asked) => clear::answer(&asked, self.ready().await).await,
-                None => self.control.answer(request),
+            return match control::slow(request) {
+                Some(Request::Clear(asked)) => clear::answer(&asked, self.ready().await).await,
+                Some(Request::Report(asked)) => report::answer(asked, Arc::clone(&self.reports)).await,
+                _ => self.control.answer(request),
             };
         }
         if lane == lane::SESSION {

@@ -21,6 +21,7 @@ mod manifests;
 mod page;
 mod reexec;
 mod registration;
+mod report;
 mod reports;
 mod run;
 mod serve;

@@ -15,6 +15,7 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 use tokio::sync::watch;
 
 use crate::actions::Paused;
+use crate::control::Counted;
 use crate::history::Days;
 use crate::lifecycle::Lifecycle;
 use crate::services::Loaded;
@@ -103,7 +104,13 @@ impl Figures for DaemonReports {
         }
     }
     fn stats(&self, records: usize) -> Stats {
-        let mut stats = self.board.stats(records);
+        self.with_figures(self.board.stats(records))
+    }
+}
+
+impl DaemonReports {
+    /// With what the services hold at the moment.
+    fn with_figures(&self, mut stats: Stats) -> Stats {
         if let Some(loaded) = self.loaded.borrow().as_ref() {
             for service in &loaded.services {
                 let row = stats.services.iter_mut().find(|row| row.service == service.name());
@@ -116,10 +123,16 @@ impl Figures for DaemonReports {
     }
 }
 
+impl Counted for DaemonReports {
+    fn begin_anew(&self, records: usize) -> Stats {
+        self.with_figures(self.board.begin_anew(self.clock.unix_ms(), records))
+    }
+}
+
 impl Reports for DaemonReports {
     fn overview(&self) -> Overview {
         let stats = self.board.stats(0);
-        let (days, today) = self.days.read(&stats, self.clock.unix_ms());
+        let (days, today) = self.days.read(&self.board.totals(), self.clock.unix_ms());
         views::overview(&stats, days, today, self.paused.is())
     }
 

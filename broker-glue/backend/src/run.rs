@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use larder_glue::folders::Folders;
 use larder_glue::{crash, logging, names};
 use larder_proto::lane;
-use larder_service::{Board, Clock, Context, Reports, SystemClock};
+use larder_service::{Board, Clock, Context, SystemClock};
 use running_process::broker::backend_handle::DaemonProcess;
 use running_process::broker::backend_sdk::{BackendEndpointMux, LegacyClassification};
 use tokio::net::UnixListener;
@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 
 use crate::actions::{Doing, Paused};
 use crate::connection::Endpoint;
-use crate::control::Control;
+use crate::control::{Control, Counted};
 use crate::history::Days;
 use crate::journal::Journals;
 use crate::lanes::Lanes;
@@ -210,11 +210,9 @@ impl Life {
         own: Holder,
     ) -> anyhow::Result<()> {
         self.heed_signals()?;
-        let reports: Arc<dyn Reports> = Arc::new(self.reports());
-        let accepting = tokio::spawn(serve::serve(
-            UnixListener::from_std(listener)?,
-            self.endpoint(Arc::clone(&reports)),
-        ));
+        let reports = Arc::new(self.reports());
+        let accepting =
+            tokio::spawn(serve::serve(UnixListener::from_std(listener)?, self.endpoint(&reports)));
         self.announce();
         let manifests =
             Arc::new(Manifests::new(self.folders.cache.clone(), self.instance.clone(), self.daemon.clone())?);
@@ -295,9 +293,11 @@ impl Life {
         }
     }
 
-    fn endpoint(&self, reports: Arc<dyn Reports>) -> Arc<Endpoint> {
+    fn endpoint(&self, reports: &Arc<DaemonReports>) -> Arc<Endpoint> {
+        let figures: Arc<dyn Counted> = Arc::<DaemonReports>::clone(reports);
         let lanes = Lanes {
-            control: Control::new(reports, Arc::clone(&self.lifecycle)),
+            control: Control::new(figures, Arc::clone(&self.lifecycle)),
+            reports: Arc::<DaemonReports>::clone(reports),
             loaded: self.loaded.subscribe(),
             lifecycle: Arc::clone(&self.lifecycle),
             board: Arc::clone(&self.board),
@@ -384,7 +384,7 @@ impl Life {
             {
                 tracing::warn!("failed to write what was in memory: {error:#}");
             }
-            if let Err(error) = days.write(&board.stats(0), clock.unix_ms()) {
+            if let Err(error) = days.write(&board.totals(), clock.unix_ms()) {
                 tracing::warn!("failed to write the statistics by day: {error:#}");
             }
             if let Err(error) = manifests.withdraw() {

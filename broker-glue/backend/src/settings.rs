@@ -5,14 +5,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use larder_glue::settings::read::{FILE_LIMIT, Place, Set, Value, read};
 use larder_glue::settings::{IDLE_SECONDS, MEMORY_LIMIT, Origin, SIZE_LIMIT, Setting};
-use larder_glue::{logging, private, size};
+use larder_glue::{logging, private};
 use larder_proto::v1::{SettingList, SettingValue};
-use toml::de::{DeTable, DeValue};
 
 use crate::reports::SCHEMA_VERSION;
-
-const FILE_LIMIT: u64 = 64 * 1024;
 
 /// What a person can set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,59 +63,38 @@ fn value(setting: &Setting, value: String, origin: Origin) -> SettingValue {
     }
 }
 
-/// A setting's value as it was written, in the file or in a variable.
-enum Written<'a> {
-    Text(&'a str),
-    Number(u64),
-}
-
-/// One row a setting: how it is taken, and what it shows.
+/// One row a setting of the daemon's: how it is taken, and what it shows.
 struct Row {
     setting: Setting,
-    take: fn(&mut Settings, &Written<'_>) -> Result<(), String>,
+    take: fn(&mut Settings, u64),
     show: fn(&Settings) -> u64,
 }
 
 const ROWS: [Row; 3] = [
     Row {
         setting: SIZE_LIMIT,
-        take: |settings, written| bytes(written).map(|bytes| settings.size_limit = bytes),
+        take: |settings, bytes| settings.size_limit = bytes,
         show: |settings| settings.size_limit,
     },
     Row {
         setting: MEMORY_LIMIT,
-        take: |settings, written| bytes(written).map(|bytes| settings.memory_limit = bytes),
+        take: |settings, bytes| settings.memory_limit = bytes,
         show: |settings| settings.memory_limit,
     },
     Row {
         setting: IDLE_SECONDS,
-        take: |settings, written| seconds(written).map(|idle| settings.idle = idle),
+        take: |settings, seconds| settings.idle = (seconds > 0).then(|| Duration::from_secs(seconds)),
         show: |settings| settings.idle.map_or(0, |idle| idle.as_secs()),
     },
 ];
 
-impl Row {
-    fn set(at: usize, settings: &mut Settings, written: &Written<'_>, origin: Origin) -> Result<(), String> {
-        (ROWS[at].take)(settings, written)?;
-        settings.origins[at] = origin;
-        Ok(())
+impl Settings {
+    fn set(&mut self, at: usize, value: &Value, origin: Origin) {
+        if let Value::Number(number) = value {
+            (ROWS[at].take)(self, *number);
+            self.origins[at] = origin;
+        }
     }
-}
-
-fn bytes(written: &Written<'_>) -> Result<u64, String> {
-    match written {
-        Written::Text(text) => size::parse(text).map_err(|error| error.to_string()),
-        Written::Number(0) => Err("failed to use 0 as a size".to_owned()),
-        Written::Number(number) => Ok(*number),
-    }
-}
-
-fn seconds(written: &Written<'_>) -> Result<Option<Duration>, String> {
-    let seconds = match written {
-        Written::Text(text) => text.trim().parse().map_err(|_| "failed to read whole seconds".to_owned())?,
-        Written::Number(number) => *number,
-    };
-    Ok((seconds > 0).then(|| Duration::from_secs(seconds)))
 }
 
 /// The settings in force, and a sentence for each one that was not understood.
@@ -125,11 +102,15 @@ pub(crate) fn load(file: &Path, variable: impl Fn(&str) -> Option<String>) -> (S
     let mut settings = Settings::default();
     let mut warnings = Vec::new();
     match private::read_own(file, FILE_LIMIT) {
-        Ok(None) => {}
-        Ok(Some(bytes)) => match String::from_utf8(bytes) {
-            Ok(text) => take_file(&mut settings, &text, &mut warnings),
-            Err(_) => warnings.push("it is not UTF-8".to_owned()),
-        },
+        Ok(bytes) => {
+            let (all, complaints) = read(&bytes.unwrap_or_default(), Place::User);
+            // What is in none of the rows is the clients' to read.
+            let place = |set: &Set| ROWS.iter().position(|row| row.setting.name == set.setting.name);
+            for set in &all {
+                place(set).into_iter().for_each(|at| settings.set(at, &set.value, Origin::File));
+            }
+            warnings.extend(complaints.iter().map(ToString::to_string));
+        }
         Err(error) => warnings.push(error.to_string()),
     }
     for warning in &mut warnings {
@@ -139,53 +120,17 @@ pub(crate) fn load(file: &Path, variable: impl Fn(&str) -> Option<String>) -> (S
         let Some((name, value)) = row.setting.variable.and_then(|name| Some((name, variable(name)?))) else {
             continue;
         };
-        if let Err(reason) = Row::set(at, &mut settings, &Written::Text(&value), Origin::Environment) {
-            warnings.push(format!("the variable {name} is ignored: {reason}"));
+        match row.setting.value(&value) {
+            Ok(value) => settings.set(at, &value, Origin::Environment),
+            Err(reason) => warnings.push(format!("the variable {name} is ignored: {reason}")),
         }
     }
     (settings, warnings)
 }
 
-fn take_file(settings: &mut Settings, text: &str, warnings: &mut Vec<String>) {
-    let (table, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
-        let line = line(text, error.span().map_or(0, |span| span.start));
-        warnings.push(format!("line {line}: {}", error.message()));
-    }
-    for (key, value) in table.get_ref() {
-        let line = line(text, key.span().start);
-        let name = key.get_ref().as_ref();
-        let Some(at) = ROWS.iter().position(|row| row.setting.name == name) else {
-            warnings.push(format!("line {line}: the key {name:?} is unknown and ignored"));
-            continue;
-        };
-        if let Err(reason) =
-            written(value.get_ref()).and_then(|written| Row::set(at, settings, &written, Origin::File))
-        {
-            warnings.push(format!("line {line}: {name} is ignored: {reason}"));
-        }
-    }
-}
-
-fn written<'a>(value: &'a DeValue<'_>) -> Result<Written<'a>, String> {
-    let wrong = || "failed to use a value that is neither text nor a whole number".to_owned();
-    match value {
-        DeValue::String(text) => Ok(Written::Text(text)),
-        DeValue::Integer(number) => {
-            u64::from_str_radix(number.as_str(), number.radix()).map(Written::Number).map_err(|_| wrong())
-        }
-        _ => Err(wrong()),
-    }
-}
-
-fn line(text: &str, offset: usize) -> usize {
-    text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn with(text: &str, variables: &[(&str, &str)]) -> (Settings, Vec<String>) {
         let folder = tempfile::tempdir().expect("a folder");
@@ -203,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_file_is_taken_and_the_environment_goes_over_it() {
-        let text = "size_limit = \"2GiB\"\nmemory_limit = 1_000\nidle_seconds = 0\n";
+        let text = "size_limit = \"2GiB\"\nmemory_limit = 1_000\nidle_seconds = 0\nportable = true\n";
         let (settings, warnings) = with(text, &[("LARDER_SIZE_LIMIT", "5M")]);
         assert_eq!(warnings, Vec::<String>::new());
         let origins = [Origin::Environment, Origin::File, Origin::File];
@@ -231,13 +176,5 @@ mod tests {
         let (settings, warnings) = with("idle_seconds = 7\nsize_limit = = 3\n", &[]);
         assert_eq!(settings.size_limit, Settings::default().size_limit);
         assert!(warnings.iter().any(|warning| warning.contains("line 2")), "{warnings:?}");
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_is_taken_or_warned_about(text in "\\PC{0,200}") {
-            let mut warnings = Vec::new();
-            take_file(&mut Settings::default(), &text, &mut warnings);
-        }
     }
 }

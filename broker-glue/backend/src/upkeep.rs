@@ -111,7 +111,7 @@ impl Upkeep {
         }
         if tick.is_multiple_of(TICKS_TO_HEARTBEAT) {
             self.warnings.note("manifests", self.manifests.publish());
-            self.warnings.note("days", self.days.write(&self.board.stats(0), self.clock.unix_ms()));
+            self.warnings.note("days", self.days.write(&self.board.totals(), self.clock.unix_ms()));
         }
     }
 }

@@ -17,4 +17,5 @@ mod complaint;
 mod guard;
 mod run;
 mod running;
+mod settings;
 mod stopped;

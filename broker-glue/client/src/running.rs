@@ -53,6 +53,11 @@ impl Running {
 }
 
 impl Running {
+    /// The connection, for other lanes.
+    pub(crate) fn wire(&mut self) -> &mut Wire {
+        &mut self.wire
+    }
+
     /// One request on another lane than the control lane.
     pub(crate) fn request(&mut self, lane: lane::Lane, payload: Vec<u8>) -> anyhow::Result<Vec<u8>> {
         Ok(self.wire.request(lane, payload)?)

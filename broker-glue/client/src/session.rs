@@ -15,7 +15,7 @@ use running_process::broker::adopt::{AdoptError, AsyncBrokerSession, OwnedConnec
 use running_process::broker::client::{BackendConnectionRoute, BrokerClientError};
 use tokio::runtime::Runtime;
 
-use crate::{broker, guard, stopped};
+use crate::{broker, guard, settings, stopped};
 
 /// Longest time spent on getting a session, starting broker and daemon included.
 const BUDGET: Duration = Duration::from_secs(3);
@@ -32,8 +32,10 @@ const RETRY: Duration = Duration::from_millis(4);
 /// Why there is no session.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// `RUNNING_PROCESS_DISABLE=1`: larder is switched off.
-    #[error("larder is switched off by RUNNING_PROCESS_DISABLE")]
+    /// `RUNNING_PROCESS_DISABLE=1` or the setting `disabled`: larder is switched off.
+    #[error(
+        "larder is switched off by RUNNING_PROCESS_DISABLE or the setting disabled\nhint: larder config list"
+    )]
     Disabled,
     /// A signal has stopped the daemon; a client that has waited for it has said so.
     #[error("failed to reach the daemon: its process {pid} is stopped\nhint: kill -CONT {pid}")]
@@ -68,6 +70,9 @@ pub enum Way {
 /// # Errors
 /// When larder is switched off, or no daemon can be had within the budget.
 pub fn adopt(runtime: &Runtime, folders: &Folders, way: Way) -> Result<Wire, SessionError> {
+    if way != Way::Command && settings::own(folders).disabled {
+        return Err(SessionError::Disabled);
+    }
     if let Some(pid) = stopped::look(folders, way == Way::Command) {
         return Err(SessionError::Stopped { pid });
     }

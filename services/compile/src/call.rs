@@ -33,7 +33,7 @@ pub(crate) struct Call {
     pub(crate) env: Environment,
     /// Everything, where the tool's calls carry it; else empty.
     pub(crate) whole_env: Environment,
-    /// Value of `LARDER_PORTABLE`, which is none of the tool's variables.
+    /// Value of `LARDER_PORTABLE`, which is none of the tool's variables, or what the settings have in its place.
     pub(crate) portable: Vec<u8>,
     pub(crate) stderr_terminal: bool,
     pub(crate) terminal_columns: u32,
@@ -58,6 +58,7 @@ impl Call {
         }
         let has_nul = |bytes: &[u8]| bytes.contains(&0);
         if has_nul(&lookup.cwd)
+            || has_nul(&lookup.portable)
             || has_nul(&lookup.tool)
             || has_nul(&lookup.tool_name)
             || lookup.args.iter().any(|arg| has_nul(arg))
@@ -73,7 +74,7 @@ impl Call {
             whole_env = env.clone();
             env.retain(compile_env::is_carried);
         }
-        let portable = env.take("LARDER_PORTABLE").unwrap_or_default();
+        let portable = env.take("LARDER_PORTABLE").unwrap_or(lookup.portable);
         Ok(Self {
             cwd: paths::as_path(&lookup.cwd).to_owned(),
             tool: paths::as_path(&lookup.tool).to_owned(),

@@ -13,9 +13,6 @@ use crate::{Shown, trace};
 /// Most records in one answer.
 const MAX_RECORDS: usize = 1000;
 
-/// Shortest start of a name that is searched for, characters; the longest is a whole SHA-256.
-const NAME_LENGTHS: std::ops::RangeInclusive<usize> = 6..=64;
-
 /// What the API is, as OpenAPI.
 pub(crate) const OPENAPI: &str = include_str!("assets/openapi.json");
 
@@ -111,8 +108,7 @@ pub(crate) async fn store(State(shown): State<Shown>) -> Response {
 /// `/api/v1/store/{name}`: what has a name that starts so.
 pub(crate) async fn find(State(shown): State<Shown>, Path(name): Path<String>) -> Response {
     let name = name.to_ascii_lowercase();
-    let is_name = NAME_LENGTHS.contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !is_name {
+    if !larder_service::is_start_of_name(&name) {
         return failure(StatusCode::BAD_REQUEST, "failed to read the name: it is 6 to 64 hexadecimal digits");
     }
     or_gone(apart(move || shown.reports.find(&name)).await, "the search failed; see the log")

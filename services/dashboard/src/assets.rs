@@ -23,7 +23,7 @@ const ASSETS: [(&str, &str, &str); 18] = [
     ("/assets/parts.css", CSS, include_str!("assets/parts.css")),
     script!("page.js"),
     script!("dom.js"),
-    script!("units.js"),
+    ("/assets/units.js", SCRIPT, larder_loopback::UNITS_JS),
     script!("live.js"),
     script!("charts.js"),
     script!("parts.js"),

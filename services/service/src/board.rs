@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use larder_proto::v1::{ReasonCount, Record, ServiceStats, Stats};
+use larder_proto::v1::{Record, Stats};
 
+use crate::counts::{Phases, ServiceCounts};
 use crate::{Comparisons, Outcome, Reason, Sessions};
 
 /// Version of the statistics' JSON form.
@@ -55,7 +56,6 @@ pub struct NewRecord {
 /// Counts and latest records of all services. Shared by all of them.
 #[derive(Debug)]
 pub struct Board {
-    since_unix_ms: u64,
     inner: Mutex<Inner>,
     sessions: Sessions,
     comparisons: Comparisons,
@@ -64,19 +64,15 @@ pub struct Board {
 #[derive(Debug, Default)]
 struct Inner {
     next_id: u64,
+    /// All counts since the daemon started, which the counts by day are made of.
     services: Vec<ServiceCounts>,
     records: VecDeque<Record>,
-}
-
-#[derive(Debug)]
-pub(crate) struct ServiceCounts {
-    service: &'static str,
-    /// One count for each row of the reason table.
-    counts: Vec<u64>,
-    /// The tool's time, for each row too.
-    tool_us: Vec<u64>,
-    avoided_us: u64,
-    overhead_us: u64,
+    /// Since when what is shown is counted.
+    since_unix_ms: u64,
+    /// What was counted before that.
+    before: Vec<ServiceCounts>,
+    /// The first record after that.
+    first_id: u64,
 }
 
 impl Board {
@@ -85,8 +81,7 @@ impl Board {
     pub fn new(since_unix_ms: u64, services: &[&'static str]) -> Self {
         let services = services.iter().map(|service| ServiceCounts::new(service)).collect();
         Self {
-            since_unix_ms,
-            inner: Mutex::new(Inner { next_id: 1, services, records: VecDeque::new() }),
+            inner: Mutex::new(Inner { next_id: 1, services, since_unix_ms, ..Inner::default() }),
             sessions: Sessions::default(),
             comparisons: Comparisons::default(),
         }
@@ -95,8 +90,16 @@ impl Board {
     /// Counts one finished request and returns its record's id.
     pub fn record(&self, service: &'static str, reason: Reason, new: NewRecord) -> u64 {
         let (overhead_us, tool_us) = (new.overhead_us, new.tool_us);
+        let phases = Phases {
+            lookup_us: new.lookup_us,
+            validate_us: new.validate_us,
+            wait_us: new.wait_us,
+            publish_us: new.publish_us,
+        };
         let add = |counts: &mut Vec<ServiceCounts>| {
-            ServiceCounts::of(counts, service).count(reason, 1, overhead_us, tool_us);
+            let counts = ServiceCounts::of(counts, service);
+            counts.count(reason, 1, overhead_us, tool_us);
+            counts.phases.add(phases);
         };
         let (id, of_session) = self.keep(service, reason, new, add);
         if let Some(record) = of_session {
@@ -166,13 +169,17 @@ impl Board {
     /// where that is none of the latest hits of `service`.
     pub fn take_back(&self, service: &'static str, id: u64, reason: Reason) {
         let mut inner = self.lock();
-        let Inner { services, records, .. } = &mut *inner;
+        let Inner { services, records, before, first_id, .. } = &mut *inner;
         let hit = |record: &&mut Record| {
             record.id == id && record.service == service && record.outcome == Outcome::Hit.id()
         };
         let Some(record) = records.iter_mut().find(hit) else { return };
         let Some(counted) = Reason::ALL.iter().find(|known| known.id() == record.reason) else { return };
         ServiceCounts::of(services, service).recount(*counted, reason, record.tool_us);
+        if id < *first_id {
+            // It is none of what is counted since then.
+            ServiceCounts::of(before, service).recount(*counted, reason, record.tool_us);
+        }
         self.sessions.recount(service, *counted, reason, record);
         record.outcome = reason.outcome().id().to_owned();
         record.reason = reason.id().to_owned();
@@ -183,12 +190,27 @@ impl Board {
     /// The statistics of all services, with the latest `records` records.
     #[must_use]
     pub fn stats(&self, records: usize) -> Stats {
+        self.lock().stats(records)
+    }
+
+    /// Counts what [`Self::stats`] tells from `now_unix_ms` on; what it told until then. Records and sessions stay.
+    pub fn begin_anew(&self, now_unix_ms: u64, records: usize) -> Stats {
+        let mut inner = self.lock();
+        let told = inner.stats(records);
+        inner.before = inner.services.clone();
+        inner.first_id = inner.next_id;
+        inner.since_unix_ms = now_unix_ms;
+        told
+    }
+
+    /// The statistics since the daemon started, however often the counts were begun anew; without records.
+    #[must_use]
+    pub fn totals(&self) -> Stats {
         let inner = self.lock();
         Stats {
             schema_version: SCHEMA_VERSION,
-            since_unix_ms: self.since_unix_ms,
             services: inner.services.iter().map(ServiceCounts::stats).collect(),
-            records: inner.records.iter().take(records).cloned().collect(),
+            ..Stats::default()
         }
     }
 
@@ -207,6 +229,21 @@ impl Board {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Counts stay meaningful after a panic elsewhere; refusing to count would hide it.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn stats(&self, records: usize) -> Stats {
+        let since = |counts: &ServiceCounts| {
+            let before = self.before.iter().find(|before| before.service == counts.service);
+            before.map_or_else(|| counts.stats(), |before| counts.since(before).stats())
+        };
+        Stats {
+            schema_version: SCHEMA_VERSION,
+            since_unix_ms: self.since_unix_ms,
+            services: self.services.iter().map(since).collect(),
+            records: self.records.iter().take(records).cloned().collect(),
+        }
     }
 }
 
@@ -236,74 +273,10 @@ fn record(id: u64, service: &'static str, reason: Reason, new: NewRecord) -> Rec
     }
 }
 
-impl ServiceCounts {
-    /// Those of `service` among `all`, where they are added if need be.
-    pub(crate) fn of<'a>(all: &'a mut Vec<Self>, service: &'static str) -> &'a mut Self {
-        let position = all.iter().position(|known| known.service == service).unwrap_or_else(|| {
-            all.push(Self::new(service));
-            all.len() - 1
-        });
-        &mut all[position]
-    }
-
-    pub(crate) fn count(&mut self, reason: Reason, requests: u64, overhead_us: u64, tool_us: u64) {
-        self.counts[reason as usize] += requests;
-        self.tool_us[reason as usize] += tool_us;
-        self.overhead_us += overhead_us;
-        if reason.outcome() == Outcome::Hit {
-            self.avoided_us += tool_us;
-        }
-    }
-
-    /// Moves one hit that `tool_us` were counted for to `reason`.
-    pub(crate) fn recount(&mut self, counted: Reason, reason: Reason, tool_us: u64) {
-        let count = &mut self.counts[counted as usize];
-        *count = count.saturating_sub(1);
-        let time = &mut self.tool_us[counted as usize];
-        *time = time.saturating_sub(tool_us);
-        self.counts[reason as usize] += 1;
-        self.avoided_us = self.avoided_us.saturating_sub(tool_us);
-    }
-
-    fn new(service: &'static str) -> Self {
-        let zeros = vec![0; Reason::ALL.len()];
-        Self { service, counts: zeros.clone(), tool_us: zeros, avoided_us: 0, overhead_us: 0 }
-    }
-
-    pub(crate) fn stats(&self) -> ServiceStats {
-        let sum = |outcome: Outcome| {
-            Reason::ALL.iter().filter(|r| r.outcome() == outcome).map(|r| self.counts[*r as usize]).sum()
-        };
-        let mut reasons: Vec<_> = Reason::ALL
-            .iter()
-            .filter(|reason| self.counts[**reason as usize] > 0)
-            .map(|reason| ReasonCount {
-                id: reason.id().to_owned(),
-                outcome: reason.outcome().id().to_owned(),
-                sentence: reason.sentence().to_owned(),
-                count: self.counts[*reason as usize],
-                tool_us: self.tool_us[*reason as usize],
-            })
-            .collect();
-        reasons.sort_by_key(|reason| std::cmp::Reverse(reason.count));
-        ServiceStats {
-            service: self.service.to_owned(),
-            hits: sum(Outcome::Hit),
-            misses: sum(Outcome::Miss),
-            uncacheable: sum(Outcome::Uncacheable),
-            errors: sum(Outcome::Error),
-            bypasses: sum(Outcome::Bypass),
-            reasons,
-            avoided_us: self.avoided_us,
-            overhead_us: self.overhead_us,
-            figures: Vec::new(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use larder_proto::v1::ServiceStats;
 
     #[test]
     fn each_request_is_counted_under_its_outcome_and_its_reason() {
@@ -372,6 +345,26 @@ mod tests {
         board.take_back("compile", id, Reason::RestoreFailed);
         assert_eq!(board.sessions().report(&session).expect("known").services, []);
         assert_eq!(board.stats(1).services[0].errors, 1);
+    }
+
+    #[test]
+    fn counts_begin_anew_and_the_totals_and_the_records_go_on() {
+        let board = Board::new(7, &["compile"]);
+        let new = || NewRecord { tool_us: 5, overhead_us: 3, lookup_us: 2, ..Default::default() };
+        let early = board.record("compile", Reason::DirectHit, new());
+        let told = board.begin_anew(9, 1);
+        assert_eq!((told.since_unix_ms, told.services[0].hits, told.records.len()), (7, 1, 1));
+        let stats = board.stats(9);
+        assert_eq!((stats.since_unix_ms, stats.records.len()), (9, 1));
+        assert_eq!(stats.services[0], ServiceStats { service: "compile".into(), ..Default::default() });
+        board.record("compile", Reason::DirectHit, new());
+        // Of the hits it is the one before that was of no use.
+        board.take_back("compile", early, Reason::RestoreFailed);
+        let compile = board.stats(0).services.remove(0);
+        assert_eq!((compile.hits, compile.errors, compile.avoided_us), (1, 0, 5));
+        assert_eq!((compile.overhead_us, compile.lookup_us), (3, 2));
+        let total = board.totals().services.remove(0);
+        assert_eq!((total.hits, total.errors, total.lookup_us), (1, 1, 4));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod board;
 mod clock;
 mod comparisons;
 mod context;
+mod counts;
 mod digest;
 mod history;
 mod outcome;
@@ -24,7 +25,7 @@ pub use digest::{Digest, Hasher, Key, ParseHexError};
 pub use history::{History, HistoryError};
 pub use outcome::Outcome;
 pub use reason::Reason;
-pub use reports::{Actions, Figures, Reports};
+pub use reports::{Actions, Figures, Reports, is_start_of_name};
 pub use service::{Connection, ConnectionId, Service};
 pub use sessions::{Journal, Keep, Owner, Sessions};
 

@@ -14,6 +14,15 @@ pub trait Figures: Send + Sync + 'static {
     fn stats(&self, records: usize) -> Stats;
 }
 
+/// Digits of the start of a digest or key that is searched for; the longest is a whole SHA-256.
+const DIGITS: std::ops::RangeInclusive<usize> = 6..=64;
+
+/// Whether `name` is what [`Reports::find`] searches for: 6 to 64 lowercase hexadecimal digits.
+#[must_use]
+pub fn is_start_of_name(name: &str) -> bool {
+    DIGITS.contains(&name.len()) && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// The daemon's reports. The page, its JSON, the metrics and the command line all read from here.
 pub trait Reports: Figures {
     /// How it goes, in short.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use larder_proto::v1::{Record, SessionReport};
 
-use crate::board::ServiceCounts;
+use crate::counts::ServiceCounts;
 use crate::{Outcome, Reason};
 
 /// Most sessions that are open at once.

@@ -24,6 +24,7 @@ pub mod records;
 pub mod request;
 pub mod response;
 pub mod rust;
+pub mod settings;
 pub mod study;
 
 #[cfg(feature = "libfuzzer")]

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use larder_fuzz::{
     Check, answers, archive, args, artifact, code, days, depfile, directives, environment, fingerprints,
-    format, frames, gorequest, journal, link, manifest, program, records, request, response, rust, study,
+    format, frames, gorequest, journal, link, manifest, program, records, request, response, rust, settings,
+    study,
 };
 
-const TARGETS: [(&str, Check); 22] = [
+const TARGETS: [(&str, Check); 23] = [
     ("answers", answers::check),
     ("archive", archive::check),
     ("args", args::check),
@@ -29,6 +30,7 @@ const TARGETS: [(&str, Check); 22] = [
     ("request", request::check),
     ("response", response::check),
     ("rust", rust::check),
+    ("settings", settings::check),
     ("study", study::check),
 ];
 

@@ -4,15 +4,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use larder_glue::wire::Wire;
 use larder_proto::lane;
-use larder_proto::v1::{CompileReply, Figure, Stats, Status, compile_reply};
-use larder_service::{Board, BoxFuture, Figures, Service, SystemClock};
+use larder_proto::v1::{
+    BuildActions, Builds, Comparison, CompileReply, Figure, Found, Health, LaneList, Misses, Overview,
+    SettingList, Stats, Status, StoreReport, compile_reply,
+};
+use larder_service::{Board, BoxFuture, Figures, Reports, Service, SystemClock};
 use prost::Message as _;
 use running_process::broker::protocol::Endpoint as BrokerEndpoint;
 use running_process::test_support::conformance::{MixedWireExpect, MixedWireScenario, MixedWireStep};
 use tokio::sync::{Notify, watch};
 
 use super::*;
-use crate::control::Control;
+use crate::control::{Control, Counted};
 use crate::services::Loaded;
 use crate::traffic::AllTraffic;
 
@@ -24,6 +27,45 @@ impl Figures for NoFigures {
     }
     fn stats(&self, _records: usize) -> Stats {
         Stats::default()
+    }
+}
+
+impl Counted for NoFigures {
+    fn begin_anew(&self, _records: usize) -> Stats {
+        Stats::default()
+    }
+}
+
+impl Reports for NoFigures {
+    fn overview(&self) -> Overview {
+        Overview::default()
+    }
+    fn misses(&self, _records: usize) -> Misses {
+        Misses::default()
+    }
+    fn comparison(&self, _record: u64) -> Option<Comparison> {
+        None
+    }
+    fn builds(&self) -> Builds {
+        Builds::default()
+    }
+    fn build(&self, _id: &str) -> Option<BuildActions> {
+        None
+    }
+    fn lanes(&self) -> LaneList {
+        LaneList::default()
+    }
+    fn store(&self) -> Option<StoreReport> {
+        None
+    }
+    fn find(&self, _name: &str) -> Found {
+        Found::default()
+    }
+    fn health(&self) -> Health {
+        Health::default()
+    }
+    fn settings(&self) -> SettingList {
+        SettingList::default()
     }
 }
 
@@ -98,6 +140,7 @@ fn daemon(patience: Duration) -> Daemon {
     let loaded = watch::Sender::new(Some(Arc::new(Loaded { services, store: None })));
     let lanes = Lanes {
         control: Control::new(Arc::new(NoFigures), Arc::clone(&lifecycle)),
+        reports: Arc::new(NoFigures),
         loaded: loaded.subscribe(),
         lifecycle: Arc::clone(&lifecycle),
         board: Arc::new(Board::new(0, &["compile"])),

@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Subcommand;
 use larder_glue::folders::Folders;
+use larder_glue::private;
+use larder_glue::settings::read::{FILE_LIMIT, Value};
 use larder_glue::settings::{Origin, SETTINGS, Setting, Unit};
-use larder_glue::{logging, private, size};
 use serde_json::json;
 use toml_edit::DocumentMut;
 
-/// Largest settings file, bytes, as for the daemon.
-const FILE_LIMIT: u64 = 64 * 1024;
+use crate::settings::All;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -54,17 +54,27 @@ fn in_file() -> clap::builder::PossibleValuesParser {
 }
 
 pub(super) fn run(command: &Command) -> anyhow::Result<ExitCode> {
-    let file = Folders::from_env()?.settings_file();
+    let folders = Folders::from_env()?;
+    let file = folders.settings_file();
+    let all = || -> anyhow::Result<All> {
+        let all = All::read(&folders);
+        // Where the user's own file makes no sense, nothing that is shown could be relied on.
+        document(&file)?;
+        all.complaints().iter().for_each(|complaint| super::say(complaint));
+        Ok(all)
+    };
     match command {
-        Command::List { json } => super::print(&list(&file, *json)?)?,
+        Command::List { json } => super::print(&list(&all()?, &file, *json)?)?,
         Command::Get { name } => {
             let setting = setting(name)?;
-            super::print(&format!("{}\n", value(&read(&file)?, setting, &file)?.0))?;
+            super::print(&format!("{}\n", value(&all()?, setting).0))?;
         }
         Command::Set { name, value } => {
             let setting = setting(name)?;
-            check(setting, value).with_context(|| format!("failed to set {name}"))?;
-            let text = set(&read(&file)?, setting, value);
+            if let Err(reason) = setting.value(value) {
+                anyhow::bail!("failed to set {name}: {reason}");
+            }
+            let text = set(&document(&file)?, setting, value);
             if let Some(folder) = file.parent() {
                 private::ensure_folder(folder)?;
             }
@@ -75,7 +85,10 @@ pub(super) fn run(command: &Command) -> anyhow::Result<ExitCode> {
                     setting.variable.unwrap_or_default()
                 ));
             }
-            super::say("written; `larder restart` makes a running daemon read it");
+            super::say(match setting.for_projects {
+                true => "written; the next call reads it",
+                false => "written; `larder restart` makes a running daemon read it",
+            });
         }
         Command::Path => super::print(&format!("{}\n", file.display()))?,
     }
@@ -86,79 +99,58 @@ fn setting(name: &str) -> anyhow::Result<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.name == name).context("there is no such setting")
 }
 
-fn read(file: &Path) -> anyhow::Result<DocumentMut> {
+fn document(file: &Path) -> anyhow::Result<DocumentMut> {
     let bytes = private::read_own(file, FILE_LIMIT)?.unwrap_or_default();
     let failed = || format!("failed to read {}", file.display());
     String::from_utf8(bytes).with_context(failed)?.parse().with_context(failed)
 }
 
 /// The value in force, as it is written, and where it comes from.
-fn value(document: &DocumentMut, setting: &Setting, file: &Path) -> anyhow::Result<(String, Origin)> {
+fn value(all: &All, setting: &Setting) -> (String, Origin) {
     let variable = setting.variable.and_then(|variable| std::env::var(variable).ok());
-    if let Some(value) = variable.filter(|value| check(setting, value).is_ok()) {
-        return Ok((value, Origin::Environment));
+    if let Some(value) = variable.filter(|value| setting.value(value).is_ok()) {
+        return (value, Origin::Environment);
     }
-    let Some(item) = document.get(setting.name).filter(|_| setting.unit != Unit::Level) else {
-        return Ok((setting.default.to_owned(), Origin::Default));
-    };
-    let written = item.as_str().map(str::to_owned).or_else(|| Some(item.as_integer()?.to_string()));
-    let written = written.with_context(|| {
-        format!("failed to use {} in {}: it is neither text nor a whole number", setting.name, file.display())
-    })?;
-    check(setting, &written)
-        .with_context(|| format!("failed to use {} in {}", setting.name, file.display()))?;
-    Ok((written, Origin::File))
+    match all.of(setting) {
+        Some((set, origin)) => (set.written.clone(), origin),
+        None => (setting.default.to_owned(), Origin::Default),
+    }
 }
 
 /// A size that is in force; `None` where what is written is none.
-pub(super) fn bytes(file: &Path, setting: &Setting) -> Option<u64> {
-    let (written, _) = value(&read(file).ok()?, setting, file).ok()?;
-    size::parse(&written).ok()
-}
-
-/// Whether `value` is one of the setting's unit.
-fn check(setting: &Setting, value: &str) -> anyhow::Result<()> {
-    match setting.unit {
-        Unit::Bytes => size::parse(value).map(|_| ())?,
-        Unit::Seconds if value.trim().parse::<u64>().is_ok() => {}
-        Unit::Seconds => {
-            anyhow::bail!("{value:?} is no number of whole seconds\nhint: 3600 is an hour, 0 is never")
-        }
-        Unit::Level if logging::is_level(value) => {}
-        Unit::Level => {
-            anyhow::bail!("{value:?} is no level\nhint: off, error, warn, info, debug or trace")
-        }
+pub(super) fn bytes(folders: &Folders, setting: &Setting) -> Option<u64> {
+    match setting.value(&value(&All::read(folders), setting).0) {
+        Ok(Value::Number(bytes)) => Some(bytes),
+        _ => None,
     }
-    Ok(())
 }
 
 /// The file's text with `value`; comments and order stay.
 fn set(document: &DocumentMut, setting: &Setting, value: &str) -> String {
     let mut document = document.clone();
-    document[setting.name] = match value.parse::<i64>() {
-        Ok(number) => toml_edit::value(number),
-        Err(_) => toml_edit::value(value),
+    document[setting.name] = match (value.parse::<i64>(), value.parse::<bool>()) {
+        (Ok(number), _) => toml_edit::value(number),
+        (_, Ok(flag)) => toml_edit::value(flag),
+        _ => toml_edit::value(value),
     };
     document.to_string()
 }
 
-fn list(file: &Path, json: bool) -> anyhow::Result<String> {
-    let document = read(file)?;
-    let mut rows = Vec::new();
-    for setting in &SETTINGS {
-        rows.push((setting, value(&document, setting, file)?));
-    }
+fn list(all: &All, file: &Path, json: bool) -> anyhow::Result<String> {
+    let rows = SETTINGS.iter().map(|setting| (setting, value(all, setting)));
     if json {
         let rows: Vec<_> = rows
-            .iter()
             .map(|(setting, (value, origin))| {
                 json!({
                     "name": setting.name, "value": value, "origin": origin.id(), "unit": setting.unit.id(),
                     "default": setting.default, "variable": setting.variable, "purpose": setting.purpose,
+                    "for_projects": setting.for_projects,
                 })
             })
             .collect();
-        let list = json!({ "schema_version": 1, "file": file, "settings": rows });
+        let project = all.project.as_ref().map(|read| &read.file);
+        let ignored = all.complaints();
+        let list = json!({ "schema_version": 1, "file": file, "project_file": project, "settings": rows, "ignored": ignored });
         return Ok(serde_json::to_string_pretty(&list)? + "\n");
     }
     let mut text = String::new();
@@ -171,40 +163,30 @@ fn list(file: &Path, json: bool) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use larder_glue::settings::{IDLE_SECONDS, MEMORY_LIMIT, SIZE_LIMIT};
+    use larder_glue::settings::{IDLE_SECONDS, MEMORY_LIMIT};
 
     #[test]
-    fn a_value_is_written_beside_what_is_there_and_found_again() {
+    fn a_value_is_written_beside_what_is_there() {
         let before: DocumentMut = "# mine\nidle_seconds = 5 # five\n".parse().unwrap();
         let text = set(&before, &MEMORY_LIMIT, "1GiB");
         assert_eq!(text, "# mine\nidle_seconds = 5 # five\nmemory_limit = \"1GiB\"\n");
         let document = text.parse().unwrap();
-        let file = Path::new("/f");
-        assert_eq!(value(&document, &MEMORY_LIMIT, file).unwrap(), ("1GiB".to_owned(), Origin::File));
         assert_eq!(set(&document, &IDLE_SECONDS, "0").lines().nth(1), Some("idle_seconds = 0"));
-    }
-
-    #[test]
-    fn what_is_no_value_is_refused() {
-        for (setting, value) in
-            [(&SIZE_LIMIT, "much"), (&SIZE_LIMIT, "0"), (&IDLE_SECONDS, "-1"), (&IDLE_SECONDS, "1h")]
-        {
-            assert!(check(setting, value).is_err(), "{value}");
-        }
-        let wrong: DocumentMut = "memory_limit = [1]\n".parse().unwrap();
-        assert!(value(&wrong, &MEMORY_LIMIT, Path::new("/f")).is_err());
+        let flag = set(&document, &larder_glue::settings::DISABLED, "true");
+        assert_eq!(flag.lines().nth(3), Some("disabled = true"));
     }
 
     /// The page of the documentation that has the table, written anew where `LARDER_WRITE_GOLDEN` is set.
     #[test]
     fn the_documentation_has_each_setting() {
-        let mut page = "# Settings\n\nThe environment goes over the settings file (`larder config path`), and that over the defaults. `larder config list` shows\neach value and where it comes from; the page's Settings show what the running daemon goes by.\n\n| in the file | variable | unit | default | for |\n|---|---|---|---|---|\n".to_owned();
+        let mut page = include_str!("config/settings.md").to_owned();
         for setting in &SETTINGS {
             let name =
                 if setting.unit == Unit::Level { String::new() } else { format!("`{}`", setting.name) };
             let variable = setting.variable.map(|variable| format!("`{variable}`")).unwrap_or_default();
             page += &format!(
-                "| {name} | {variable} | {} | `{}` | {} |\n",
+                "| {name} | {variable} | {} | {} | `{}` | {} |\n",
+                if setting.for_projects { "yes" } else { "" },
                 setting.unit.id(),
                 setting.default,
                 setting.purpose

@@ -11,6 +11,10 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
         "dashboard",
         "  larder dashboard                 print the page's address\n  larder dashboard --open          and open it in a browser",
     ),
+    (
+        "report",
+        "  larder report misses             what was no hit, and what that cost\n  larder report builds --json | jq '.builds[0].id'",
+    ),
     ("journal", "  larder build --journal build.jsonl -- make; larder journal summary build.jsonl"),
     ("journal summary", "  larder journal summary build.jsonl"),
     (
@@ -66,7 +70,7 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ),
     (
         "stats",
-        "  larder stats                     hits, misses and reasons since the daemon's start\n  larder stats --watch             the same, renewed each second\n  larder stats --records 20        and the latest twenty requests",
+        "  larder stats                     hits, misses and reasons since the daemon's start\n  larder stats --watch             the same, renewed each second\n  larder stats --records 20        and the latest twenty requests\n  larder stats --since 7d -v       by day, for the last week\n  larder stats -z                  begin the counts anew",
     ),
     (
         "completions",

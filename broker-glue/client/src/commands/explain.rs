@@ -37,12 +37,9 @@ pub(super) fn last_build(json: bool) -> anyhow::Result<ExitCode> {
             "nothing was built since the daemon started\nhint: larder --help says how to build through it"
         );
     };
-    let session = crate::session::current().unwrap_or_else(|| latest.session.clone());
-    let is_of_it = |record: &&Record| match session.as_str() {
-        "" => record.build == latest.build,
-        session => record.session == session,
-    };
-    let of_it: Vec<&Record> = stats.records.iter().filter(is_of_it).rev().collect();
+    let named = crate::session::current().filter(|id| ended(id) == Some(0));
+    let session = named.unwrap_or_else(|| latest.session.clone());
+    let of_it = of_build(&stats.records, &session, ended(&session));
     let missed: Vec<&Record> = of_it.iter().copied().filter(|record| is_missed(record)).collect();
     let text = if json {
         serde_json::to_string_pretty(&missed)? + "\n"
@@ -52,6 +49,30 @@ pub(super) fn last_build(json: bool) -> anyhow::Result<ExitCode> {
     };
     super::print(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// When the session `id` ended, Unix time in milliseconds; 0 while it is open, `None` where it is not known.
+fn ended(id: &str) -> Option<u64> {
+    let mut daemon = Running::find().ok()??;
+    super::session::stats(daemon.wire(), id).ok().map(|report| report.ended_unix_ms)
+}
+
+/// The calls of the last build, earliest first, where that belongs to `session`, which `ended` then. Calls that name a
+/// session after its end are none of its, and each program that made some is a build.
+fn of_build<'a>(records: &'a [Record], session: &str, ended: Option<u64>) -> Vec<&'a Record> {
+    let is_late = |record: &Record| match ended {
+        Some(0) => false,
+        Some(end) => record.at_unix_ms > end,
+        None => true,
+    };
+    let of_session = || records.iter().filter(|record| record.session == session);
+    let Some(latest) = of_session().next() else { return Vec::new() };
+    let one_program = session.is_empty() || is_late(latest);
+    let is_of_it = |record: &&Record| match one_program {
+        true => record.build == latest.build && (session.is_empty() || is_late(record)),
+        false => !is_late(record),
+    };
+    of_session().filter(is_of_it).rev().collect()
 }
 
 /// Questions to a tool are no misses.
@@ -115,6 +136,34 @@ mod tests {
         for other in ["/w/x.o", "/w/build", "/w/build/x.c"] {
             assert!(about(&records, Path::new(other)).is_none(), "{other}");
         }
+    }
+
+    #[test]
+    fn calls_after_the_end_of_their_session_are_builds_by_themselves() {
+        let call = |id, session: &str, build, at_unix_ms| Record {
+            id,
+            session: session.into(),
+            build,
+            at_unix_ms,
+            ..Record::default()
+        };
+        // Latest first.
+        let records = [
+            call(5, "s", 8, 50),
+            call(4, "s", 7, 40),
+            call(3, "", 7, 30),
+            call(2, "s", 8, 20),
+            call(1, "s", 6, 10),
+        ];
+        let of = |session: &str, ended| -> Vec<u64> {
+            of_build(&records, session, ended).iter().map(|record| record.id).collect()
+        };
+        assert_eq!(of("s", Some(0)), [1, 2, 4, 5], "it is open");
+        assert_eq!(of("s", Some(50)), [1, 2, 4, 5], "nothing came after it");
+        assert_eq!(of("s", Some(20)), [5], "the first with process id 8 came before its end");
+        assert_eq!(of("s", None), [2, 5], "it is not known");
+        assert_eq!(of("", None), [3]);
+        assert_eq!(of("t", Some(0)), Vec::<u64>::new());
     }
 
     #[test]

@@ -28,7 +28,7 @@ const GROUPS: &[(&str, &[(&str, &str)])] = &[
         &[
             ("start, stop, restart", "broker and daemon"),
             ("dashboard", "the address of the daemon's page"),
-            ("status", "whether the daemon runs, where, and how it is"),
+            ("status, report", "whether the daemon runs, where, and how it is; what its page shows"),
         ],
     ),
     (

@@ -13,9 +13,11 @@ mod help;
 mod init;
 pub mod journal;
 mod render;
+mod report;
 mod restart;
 mod rust;
 mod session;
+mod since;
 mod start;
 mod stats;
 mod status;
@@ -147,17 +149,9 @@ enum Command {
         command: rust::Command,
     },
     /// Show what came from the cache, what did not, and why
-    Stats {
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-        /// How many of the latest requests to list, at most 1000
-        #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1000))]
-        records: u32,
-        /// Show them anew each second
-        #[arg(long)]
-        watch: bool,
-    },
+    Stats(stats::Options),
+    /// Show a report of the daemon's page: overview, misses, builds, services, store and more
+    Report(report::Options),
     /// Show settings and where they come from, or write one
     Config {
         #[command(subcommand)]
@@ -171,8 +165,14 @@ enum Command {
 }
 
 /// What other caches call some commands.
-const ALIASES: &[(&str, &str)] =
-    &[("-s", "stats"), ("--show-stats", "stats"), ("--start-server", "start"), ("--stop-server", "stop")];
+const ALIASES: &[(&str, &[&str])] = &[
+    ("-s", &["stats"]),
+    ("--show-stats", &["stats"]),
+    ("-z", &["stats", "--zero-stats"]),
+    ("--zero-stats", &["stats", "--zero-stats"]),
+    ("--start-server", &["start"]),
+    ("--stop-server", &["stop"]),
+];
 
 /// The command line with examples, for help, completions and manual pages.
 #[must_use]
@@ -180,12 +180,12 @@ pub fn command() -> clap::Command {
     examples::with_examples(<Cli as clap::CommandFactory>::command(), "")
 }
 
-/// The arguments of this process, with larder's own word in the place of another cache's.
+/// The arguments of this process, with larder's own words in the place of another cache's.
 fn arguments() -> Vec<std::ffi::OsString> {
     let mut args: Vec<_> = std::env::args_os().collect();
     let own = |word: &OsStr| ALIASES.iter().find(|(known, _)| word == *known).map(|(_, own)| *own);
     if let Some(own) = args.get(1).and_then(|word| own(word)) {
-        args[1] = own.into();
+        args.splice(1..2, own.iter().map(Into::into));
     }
     args
 }
@@ -236,7 +236,8 @@ pub fn run() -> ExitCode {
         Command::Go { .. } => Err(anyhow::anyhow!(
             "failed to use arguments: `larder go` is what the go command runs by itself\nhint: larder build -- go build"
         )),
-        Command::Stats { json, records, watch } => stats::run(json, records, watch),
+        Command::Stats(options) => stats::run(&options),
+        Command::Report(options) => report::run(&options),
         Command::Config { command } => config::run(&command),
         Command::Completions { shell } => completions::run(shell),
     };
@@ -293,6 +294,8 @@ mod tests {
             "store",
             "journal",
             "dashboard",
+            "report",
+            "config",
         ] {
             assert!(is_command(OsStr::new(word)), "{word}");
         }

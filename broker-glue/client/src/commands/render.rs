@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use super::journal::summary::Told;
-use larder_proto::v1::{Cleared, Figure, Record, RustArtifacts, SessionReport, Stats, Status};
+use larder_proto::v1::{
+    Cleared, Day, Figure, Record, RustArtifacts, ServiceStats, SessionReport, Stats, Status,
+};
 
 pub(super) fn status(status: &Status) -> String {
     let mut lines = vec![
@@ -36,34 +38,26 @@ pub(super) fn status(status: &Status) -> String {
     text
 }
 
-pub(super) fn stats(stats: &Stats) -> String {
-    let mut text = String::new();
-    for service in &stats.services {
-        let asked = service.hits + service.misses;
-        let rate = (service.hits * 100)
-            .checked_div(asked)
-            .map_or_else(String::new, |percent| format!("  ({percent} % hits)"));
-        let _ = writeln!(text, "{}{rate}", service.service);
-        for (name, count) in [
-            ("hits", service.hits),
-            ("misses", service.misses),
-            ("uncacheable", service.uncacheable),
-            ("errors", service.errors),
-            ("bypasses", service.bypasses),
-        ] {
-            let _ = writeln!(text, "  {name:<14}{count:>10}");
-        }
-        let _ = writeln!(text, "  {:<14}{:>10}", "time avoided", duration(service.avoided_us));
-        let _ = writeln!(text, "  {:<14}{:>10}", "own time", duration(service.overhead_us));
-        for figure in &service.figures {
-            let _ = writeln!(text, "  {:<14}{:>10}", figure.title, figure_value(figure));
-        }
-        if !service.reasons.is_empty() {
-            let _ = writeln!(text, "  why:");
-        }
-        for reason in &service.reasons {
-            let _ = writeln!(text, "  {:>8}  {:<12} {}", reason.count, reason.outcome, reason.sentence);
-        }
+/// The counts of a day or a service by outcome.
+pub(super) fn outcomes(day: &Day) -> [(&'static str, String); 5] {
+    [
+        ("hits", day.hits.to_string()),
+        ("misses", day.misses.to_string()),
+        ("uncacheable", day.uncacheable.to_string()),
+        ("errors", day.errors.to_string()),
+        ("bypasses", day.bypasses.to_string()),
+    ]
+}
+
+/// The services that did something, and with `verbose` all of them and all that is known of each.
+pub(super) fn stats(stats: &Stats, verbose: bool) -> String {
+    let since = std::time::UNIX_EPOCH + std::time::Duration::from_millis(stats.since_unix_ms);
+    let mut text = format!("counted since {}\n", humantime::format_rfc3339_seconds(since));
+    let is_shown = |service: &&ServiceStats| {
+        verbose || !service.reasons.is_empty() || service.figures.iter().any(|f| f.value > 0)
+    };
+    for service in stats.services.iter().filter(is_shown) {
+        self::service(&mut text, service, verbose);
     }
     for record in &stats.records {
         let about = if record.detail.is_empty() { String::new() } else { format!(" ({})", record.detail) };
@@ -78,6 +72,46 @@ pub(super) fn stats(stats: &Stats) -> String {
         );
     }
     text
+}
+
+fn service(text: &mut String, service: &ServiceStats, verbose: bool) {
+    let rate = (service.hits * 100)
+        .checked_div(service.hits + service.misses)
+        .map_or_else(String::new, |percent| format!("  ({percent} % hits)"));
+    let _ = writeln!(text, "{}{rate}", service.service);
+    let counts = Day {
+        hits: service.hits,
+        misses: service.misses,
+        uncacheable: service.uncacheable,
+        errors: service.errors,
+        bypasses: service.bypasses,
+        ..Day::default()
+    };
+    let mut lines = Vec::from(outcomes(&counts));
+    lines.push(("time avoided", duration(service.avoided_us)));
+    lines.push(("own time", duration(service.overhead_us)));
+    if verbose {
+        lines.push(("  looking up", duration(service.lookup_us)));
+        lines.push(("    checking", duration(service.validate_us)));
+        lines.push(("  storing", duration(service.publish_us)));
+        lines.push(("waiting", duration(service.wait_us)));
+    }
+    lines.extend(service.figures.iter().map(|figure| (figure.title.as_str(), figure_value(figure))));
+    for (name, value) in lines {
+        let _ = writeln!(text, "  {name:<14}{value:>10}");
+    }
+    if !service.reasons.is_empty() {
+        let _ = writeln!(text, "  why:");
+    }
+    for reason in &service.reasons {
+        let (count, outcome, sentence) = (reason.count, &reason.outcome, &reason.sentence);
+        if verbose {
+            let time = duration(reason.tool_us);
+            let _ = writeln!(text, "  {count:>8}  {time:>10}  {outcome:<12} {}: {sentence}", reason.id);
+        } else {
+            let _ = writeln!(text, "  {count:>8}  {outcome:<12} {sentence}");
+        }
+    }
 }
 
 /// One call; `sentence` says its reason in words.
@@ -250,7 +284,7 @@ fn or_none(text: &str) -> String {
 }
 
 /// Bytes in binary units with three significant digits.
-fn bytes(count: u64) -> String {
+pub(super) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut unit = 0;
     let mut whole = count;

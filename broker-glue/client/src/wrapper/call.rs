@@ -9,7 +9,8 @@ use larder_proto::v1::{EnvVar, Lookup};
 
 use super::ToolCall;
 
-pub(super) fn lookup(call: &ToolCall, tool: &OsStr) -> io::Result<Lookup> {
+/// `portable` is what the settings have in the place of `LARDER_PORTABLE`.
+pub(super) fn lookup(call: &ToolCall, tool: &OsStr, portable: Option<&[u8]>) -> io::Result<Lookup> {
     let everything = compile_env::carries_everything(call.name.as_bytes());
     let mut env: Vec<EnvVar> = std::env::vars_os()
         .filter(|(name, _)| everything || compile_env::is_carried(name.as_bytes()))
@@ -30,6 +31,7 @@ pub(super) fn lookup(call: &ToolCall, tool: &OsStr) -> io::Result<Lookup> {
         root_device,
         root_inode,
         session: crate::session::current().unwrap_or_default(),
+        portable: portable.unwrap_or_default().to_vec(),
         parent_pid: std::os::unix::process::parent_id(),
     })
 }

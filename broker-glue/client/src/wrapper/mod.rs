@@ -26,7 +26,7 @@ use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
 use prost::Message as _;
 use tokio::runtime::Runtime;
 
-use crate::{ask, complaint, session};
+use crate::{ask, complaint, session, settings};
 
 pub(crate) use tool::resolve;
 pub use tool::{ToolCall, tool_of};
@@ -67,7 +67,12 @@ enum Aside {
 }
 
 fn cached(call: &ToolCall, tool: &OsStr, folders: &Folders, runtime: &Runtime) -> Result<ExitCode, Aside> {
-    let lookup = call::lookup(call, tool).map_err(|error| Aside::Because(error.to_string()))?;
+    let settings = settings::own(folders);
+    if let Some(complaint) = &settings.complaint {
+        complaint::say_once(folders, complaint);
+    }
+    let portable = settings.portable.as_deref();
+    let lookup = call::lookup(call, tool, portable).map_err(|error| Aside::Because(error.to_string()))?;
     let (mut wire, reply) = ask(folders, runtime, lookup)?;
     match reply {
         compile_reply::Reply::Hit(hit) => match outputs::restore(&hit) {

@@ -40,6 +40,7 @@ async fn answer(broker: &Arc<Broker>, request: &Request<Incoming>) -> Answer {
         "/" => reply(StatusCode::OK, HTML, include_str!("assets/index.html")),
         "/page.css" => reply(StatusCode::OK, CSS, include_str!("assets/page.css")),
         "/page.js" => reply(StatusCode::OK, SCRIPT, include_str!("assets/page.js")),
+        "/units.js" => reply(StatusCode::OK, SCRIPT, larder_loopback::UNITS_JS),
         "/health" => reply(StatusCode::OK, TEXT, "ok\n"),
         "/api/v1/backends" => match serde_json::to_vec(&view::listing(broker).await) {
             Ok(json) => reply(StatusCode::OK, JSON, json),
@@ -74,7 +75,10 @@ mod tests {
             }
         }
         let html = include_str!("assets/index.html");
-        assert_eq!(html.matches("<script").count(), html.matches("<script src=\"/page.js\"").count());
+        assert_eq!(
+            html.matches("<script").count(),
+            html.matches("<script type=\"module\" src=\"/page.js\"").count()
+        );
         assert!(!html.contains("style="));
     }
 }

@@ -47,7 +47,7 @@ function comparison({ record, sentence, inputs, more }) {
 export function render({ all, one }) {
   if (one) return comparison(one);
   const sentences = new Map(all.causes.map((cause) => [cause.reason, cause.sentence]));
-  if (!all.causes.length) return [h("h1", {}, "Misses"), empty("Nothing has missed since the daemon started.", tryBuild())];
+  if (!all.causes.length) return [h("h1", {}, "Misses"), empty("Nothing has missed since the counts began.", tryBuild())];
   return [
     h("h1", {}, "Misses"),
     causes(all),

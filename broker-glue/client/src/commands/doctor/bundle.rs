@@ -59,7 +59,7 @@ fn daemon() -> anyhow::Result<String> {
     if let control_reply::Reply::Stats(stats) =
         daemon.control(control_request::Request::Stats(StatsRequest { records: 0 }))?
     {
-        let _ = write!(text, "\n{}", render::stats(&stats));
+        let _ = write!(text, "\n{}", render::stats(&stats, true));
     }
     Ok(text)
 }

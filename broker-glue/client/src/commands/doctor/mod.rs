@@ -64,7 +64,7 @@ fn look() -> Vec<Check> {
             let status = daemon.as_ref().ok().and_then(Option::as_deref);
             let limit_bytes = match status.and_then(|status| status.store.as_ref()) {
                 Some(store) => store.limit_bytes,
-                None => super::config::bytes(&folders.settings_file(), &settings::SIZE_LIMIT).unwrap_or(0),
+                None => super::config::bytes(&folders, &settings::SIZE_LIMIT).unwrap_or(0),
             };
             let broker = names::broker_program();
             found.extend(checks::all(&Around { folders: &folders, broker: &broker, limit_bytes, status }));

@@ -1,4 +1,4 @@
-"use strict";
+import { duration, moment } from "./units.js";
 
 const REFRESH_MS = 2000;
 const STATES = {
@@ -19,16 +19,6 @@ function element(name, text, className) {
   return made;
 }
 
-function duration(seconds) {
-  const days = Math.floor(seconds / 86400);
-  const hours = Math.floor(seconds / 3600) % 24;
-  const minutes = Math.floor(seconds / 60) % 60;
-  if (days) return `${days} d ${hours} h`;
-  if (hours) return `${hours} h ${minutes} min`;
-  if (minutes) return `${minutes} min ${seconds % 60} s`;
-  return `${seconds} s`;
-}
-
 function card(backend) {
   const item = element("li", "", "backend");
   const head = element("div", "", "head");
@@ -45,7 +35,7 @@ function card(backend) {
     ["service", `${backend.service} ${backend.version}`],
     ["pid", backend.pid],
     ["running for", duration(backend.uptime_seconds)],
-    ["started", new Date(backend.started_unix_ms).toLocaleString()],
+    ["started", moment(backend.started_unix_ms)],
     ["endpoint", backend.endpoint],
   ];
   for (const [name, value] of rows) facts.append(element("dt", name), element("dd", String(value)));

@@ -1,5 +1,8 @@
 //! The one table of settings: what a person can set, where, and what for.
 
+pub mod project;
+pub mod read;
+
 /// In what a setting is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
@@ -7,6 +10,10 @@ pub enum Unit {
     Bytes,
     /// Whole seconds; 0 is never.
     Seconds,
+    /// `true` or `false`.
+    Flag,
+    /// `true`: the nearest folder with a `.git`; `false`: none; else a folder.
+    Tree,
     /// `off`, `error`, `warn`, `info`, `debug` or `trace`.
     Level,
 }
@@ -18,6 +25,8 @@ impl Unit {
         match self {
             Self::Bytes => "bytes",
             Self::Seconds => "seconds",
+            Self::Flag => "flag",
+            Self::Tree => "tree",
             Self::Level => "level",
         }
     }
@@ -31,6 +40,8 @@ pub enum Origin {
     Default,
     /// The settings file.
     File,
+    /// The project's file, [`project::NAME`].
+    Project,
     /// Its variable.
     Environment,
 }
@@ -42,13 +53,14 @@ impl Origin {
         match self {
             Self::Default => "default",
             Self::File => "file",
+            Self::Project => "project",
             Self::Environment => "environment",
         }
     }
 }
 
 /// One row of the table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// Its key in the settings file. [`LOG_LEVEL`] has none there, as the log is older than the settings.
     pub name: &'static str,
@@ -58,6 +70,9 @@ pub struct Setting {
     pub unit: Unit,
     /// The value while nobody has set it, in the unit.
     pub default: &'static str,
+    /// Whether a project's file may set it. What could run a program, move the store, change the daemon for other projects
+    /// or weaken what proves a hit must not be: such a file comes with somebody's sources.
+    pub for_projects: bool,
     /// What it is for.
     pub purpose: &'static str,
 }
@@ -68,6 +83,7 @@ pub const SIZE_LIMIT: Setting = Setting {
     variable: Some("LARDER_SIZE_LIMIT"),
     unit: Unit::Bytes,
     default: "10737418240",
+    for_projects: false,
     purpose: "size of the store above which what was used longest ago is evicted",
 };
 
@@ -77,6 +93,7 @@ pub const MEMORY_LIMIT: Setting = Setting {
     variable: None,
     unit: Unit::Bytes,
     default: "67108864",
+    for_projects: false,
     purpose: "memory for blobs and records that are used often",
 };
 
@@ -86,7 +103,28 @@ pub const IDLE_SECONDS: Setting = Setting {
     variable: Some("LARDER_IDLE_SECONDS"),
     unit: Unit::Seconds,
     default: "10800",
+    for_projects: false,
     purpose: "time without a request after which the daemon exits; 0 is never",
+};
+
+/// Whose working tree's root is left out of results and keys.
+pub const PORTABLE: Setting = Setting {
+    name: "portable",
+    variable: Some("LARDER_PORTABLE"),
+    unit: Unit::Tree,
+    default: "false",
+    for_projects: true,
+    purpose: "working trees of one project share what they compile; read at each call",
+};
+
+/// Whether tools run by themselves.
+pub const DISABLED: Setting = Setting {
+    name: "disabled",
+    variable: None,
+    unit: Unit::Flag,
+    default: "false",
+    for_projects: true,
+    purpose: "every tool runs without the cache; read at each call",
 };
 
 /// How much is logged.
@@ -95,11 +133,12 @@ pub const LOG_LEVEL: Setting = Setting {
     variable: Some("LARDER_LOG"),
     unit: Unit::Level,
     default: "info",
+    for_projects: false,
     purpose: "how much the daemon writes to its log",
 };
 
 /// All of them.
-pub const SETTINGS: [Setting; 4] = [SIZE_LIMIT, MEMORY_LIMIT, IDLE_SECONDS, LOG_LEVEL];
+pub const SETTINGS: [Setting; 6] = [SIZE_LIMIT, MEMORY_LIMIT, IDLE_SECONDS, PORTABLE, DISABLED, LOG_LEVEL];
 
 #[cfg(test)]
 mod tests {
@@ -110,11 +149,7 @@ mod tests {
         for (at, setting) in SETTINGS.iter().enumerate() {
             assert!(SETTINGS[..at].iter().all(|other| other.name != setting.name), "{}", setting.name);
             assert!(!setting.purpose.is_empty() && !setting.purpose.ends_with('.'), "{}", setting.name);
-            assert!(
-                setting.unit == Unit::Level || setting.default.parse::<u64>().is_ok(),
-                "{}",
-                setting.name
-            );
+            assert!(setting.value(setting.default).is_ok(), "{}", setting.name);
         }
     }
 }

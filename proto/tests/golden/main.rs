@@ -3,6 +3,8 @@
 //! A change that fails here breaks clients and daemons of other versions: give new fields new numbers instead.
 //! New messages: run with `LARDER_WRITE_GOLDEN=1` once and commit the file.
 
+mod reports;
+
 use std::path::Path;
 
 use larder_proto::v1::*;
@@ -44,6 +46,9 @@ fn control_requests_keep_their_bytes() {
     golden("control_shutdown.bin", &control(Request::Shutdown(ShutdownRequest { drain_seconds: 5 })));
     let clear = ClearRequest { service: "compile".into(), dry_run: true };
     golden("control_clear.bin", &control(Request::Clear(clear)));
+    golden("control_zero_stats.bin", &control(Request::ZeroStats(ZeroStatsRequest { records: 3 })));
+    let report = ReportRequest { kind: ReportKind::Build.into(), name: "pid-7".into(), records: 5 };
+    golden("control_report.bin", &control(Request::Report(report)));
 }
 
 #[test]
@@ -61,6 +66,14 @@ fn control_replies_keep_their_bytes() {
     golden("control_reply_cleared.bin", &control_reply(Reply::Cleared(cleared)));
     let of_one = Cleared { records_unowned: 5, ..cleared };
     golden("control_reply_cleared_of_one.bin", &control_reply(Reply::Cleared(of_one)));
+    let mut before = stats();
+    let service = &mut before.services[0];
+    (service.lookup_us, service.validate_us, service.wait_us, service.publish_us) = (8, 9, 10, 11);
+    golden("control_reply_zeroed.bin", &control_reply(Reply::Zeroed(StatsZeroed { before: Some(before) })));
+    for (name, report) in reports::all() {
+        let reply = Reply::Report(Box::new(Report { report: Some(report) }));
+        golden(&format!("control_reply_report_{name}.bin"), &control_reply(reply));
+    }
     let no = NotSupported { sentence: "no such request".into(), daemon_speaks: 1 };
     golden("control_reply_not_supported.bin", &control_reply(Reply::NotSupported(no)));
     let failure = Failure { id: "request_malformed".into(), sentence: "it cannot be decoded".into() };
@@ -83,8 +96,11 @@ fn compile_requests_keep_their_bytes() {
         root_inode: 9,
         parent_pid: 0,
         session: String::new(),
+        portable: Vec::new(),
     };
-    golden("compile_lookup.bin", &compile(Request::Lookup(lookup)));
+    golden("compile_lookup.bin", &compile(Request::Lookup(lookup.clone())));
+    let lookup = Lookup { portable: b"/src".to_vec(), ..lookup };
+    golden("compile_lookup_portable.bin", &compile(Request::Lookup(lookup)));
     let publish = Publish {
         lease: 3,
         exit_code: 139,
@@ -282,6 +298,7 @@ fn stats() -> Stats {
         avoided_us: 6,
         overhead_us: 7,
         figures: vec![figure],
+        ..ServiceStats::default()
     };
     let record = Record {
         id: 1,
@@ -406,8 +423,8 @@ fn artifact_replies_keep_their_bytes() {
 #[test]
 fn every_message_has_golden_bytes() {
     // The names in the definitions, read as text, so that a new request or reply cannot be forgotten here.
-    let known = include_str!("golden.rs");
-    for file in ["control", "compile", "gocache", "artifact", "session"] {
+    let known = concat!(include_str!("main.rs"), include_str!("reports.rs"));
+    for file in ["control", "compile", "gocache", "fingerprint", "artifact", "session", "page", "report"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("larder/v1/{file}.proto"));
         let text = std::fs::read_to_string(path).expect("the definitions");
         let messages = text.lines().filter_map(|line| line.strip_prefix("message ")?.split(' ').next());

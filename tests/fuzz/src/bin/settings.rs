@@ -1,0 +1,5 @@
+//! Fuzzes settings files.
+
+fn main() -> std::process::ExitCode {
+    larder_fuzz::main(larder_fuzz::settings::check)
+}

@@ -227,16 +227,23 @@ fn the_brokers_page_alone_may_frame_the_dashboard() {
     browser.open(&broker);
     see(&browser, "Open dashboard");
     browser.script(&frame);
-    browser.enter_frame();
-    see(&browser, "Misses");
+    // While it loads, the frame may become another one.
+    let again = || {
+        browser.leave_frames();
+        browser.enter_frame();
+    };
+    wait_until("the dashboard in the frame", || {
+        again();
+        browser.text().contains("Misses").then_some(())
+    });
     assert_eq!(browser.script("return location.origin + '/'"), page.as_str());
     // Another port of the same machine is another site.
     let other = Elsewhere::serve();
     browser.open(&other.address);
     see(&browser, "elsewhere");
     browser.script(&frame);
-    browser.enter_frame();
     wait_until("the browser to refuse the frame", || {
+        again();
         let address = browser.script("return document.URL");
         address.as_str().is_some_and(|address| address.starts_with("chrome-error:")).then_some(())
     });

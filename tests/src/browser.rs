@@ -94,6 +94,11 @@ impl Browser {
         self.command("frame", &json!({ "id": 0 }));
     }
 
+    /// Turns from whatever frame it is in to the page around it.
+    pub fn leave_frames(&self) {
+        self.command("frame", &json!({ "id": null }));
+    }
+
     /// The text that a person sees.
     #[must_use]
     pub fn text(&self) -> String {

@@ -200,6 +200,7 @@ impl Client {
             root_inode: self.view.2,
             parent_pid: 0,
             session: String::new(),
+            portable: Vec::new(),
         }))
         .await
     }

@@ -108,7 +108,9 @@ fn document(file: &Path) -> anyhow::Result<DocumentMut> {
 /// The value in force, as it is written, and where it comes from.
 fn value(all: &All, setting: &Setting) -> (String, Origin) {
     let variable = setting.variable.and_then(|variable| std::env::var(variable).ok());
-    if let Some(value) = variable.filter(|value| setting.value(value).is_ok()) {
+    // Below no file's folder, a path has to be a whole one.
+    let is_one = |value: &String| setting.value(value).is_ok() && !value.starts_with('.');
+    if let Some(value) = variable.filter(is_one) {
         return (value, Origin::Environment);
     }
     match all.of(setting) {

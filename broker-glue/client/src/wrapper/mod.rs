@@ -68,12 +68,12 @@ enum Aside {
 
 fn cached(call: &ToolCall, tool: &OsStr, folders: &Folders, runtime: &Runtime) -> Result<ExitCode, Aside> {
     let settings = settings::own(folders);
-    if let Some(complaint) = &settings.complaint {
-        complaint::say_once(folders, complaint);
-    }
     let portable = settings.portable.as_deref();
     let lookup = call::lookup(call, tool, portable).map_err(|error| Aside::Because(error.to_string()))?;
     let (mut wire, reply) = ask(folders, runtime, lookup)?;
+    if let Some(complaint) = &settings.complaint {
+        complaint::say_once(folders, complaint);
+    }
     match reply {
         compile_reply::Reply::Hit(hit) => match outputs::restore(&hit) {
             Ok(()) => Ok(replay(&hit)),

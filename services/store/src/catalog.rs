@@ -173,8 +173,8 @@ impl Catalog {
         self.blobs.iter().map(|(digest, row)| (digest, row.last_use))
     }
 
-    /// All there is, what was used longest ago first.
-    pub(crate) fn by_last_use(&self) -> Vec<Candidate> {
+    /// All there is, in no order.
+    pub(crate) fn candidates(&self) -> Vec<Candidate> {
         let blobs = self.blobs.iter().map(|(digest, row)| Candidate {
             last_use: row.last_use,
             name: Name::Blob(*digest),
@@ -185,9 +185,7 @@ impl Catalog {
             name: Name::Record(*id),
             size: row.size,
         });
-        let mut all: Vec<_> = blobs.chain(records).collect();
-        all.sort_unstable();
-        all
+        blobs.chain(records).collect()
     }
 
     /// Whether it was used after `candidate` was listed, or is gone.
@@ -261,11 +259,12 @@ mod tests {
         let (first, second) = (Digest::of(b"1"), Digest::of(b"2"));
         catalog.know_blob(first, BlobRow { last_use: 1, stamp: None });
         catalog.know_blob(second, BlobRow { last_use: 2, stamp: None });
-        let list = catalog.by_last_use();
+        let mut list = catalog.candidates();
+        list.sort_unstable();
         assert_eq!(list[0].name, Name::Blob(first));
         catalog.use_blob(&first, 3);
         assert!(catalog.outdates(&list[0]));
         assert!(!catalog.outdates(&list[1]));
-        assert_eq!(catalog.by_last_use()[0].name, Name::Blob(second));
+        assert_eq!(catalog.candidates().iter().min().map(|first| first.name), Some(Name::Blob(second)));
     }
 }

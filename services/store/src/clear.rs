@@ -35,7 +35,7 @@ impl Store {
         // Listed before anything is looked at: what another owner takes up from here on is used later than the list says.
         let (mut candidates, records) = {
             let catalog = self.disk.catalog();
-            (catalog.by_last_use(), catalog.owners().map(|(id, of)| (*id, of)).collect::<Vec<_>>())
+            (catalog.candidates(), catalog.owners().map(|(id, of)| (*id, of)).collect::<Vec<_>>())
         };
         let mut records_unowned = 0;
         if let Some(owner) = owner {
@@ -56,7 +56,7 @@ impl Store {
             let records = free.len() as u64 - blobs;
             return Ok(Removed { records, blobs, bytes, blobs_pinned, records_unowned });
         }
-        let (Evicted { blobs, records, bytes }, failure) = self.evict_each(free, || false)?;
+        let (Evicted { blobs, records, bytes }, failure) = self.evict_each(&free, u64::MAX)?;
         tracing::info!(?owner, blobs, records, "cleared");
         failure.map_or(Ok(Removed { records, blobs, bytes, blobs_pinned, records_unowned }), Err)
     }

@@ -160,10 +160,17 @@ impl DiskTier {
         self.catalog().use_record(id, self.clock.unix_ms())
     }
 
-    /// Removes `candidate`, unless it was used lately or is pinned; whether it was removed. A record stays in the
+    /// Removes each of `candidates`, unless it was used lately or is pinned; whether it was removed. A record stays in the
     /// index file.
-    pub(crate) fn evict(&self, candidate: &Candidate) -> Result<bool, StoreError> {
+    pub(crate) fn evict<'c>(
+        &self,
+        candidates: &'c [Candidate],
+    ) -> Vec<(&'c Candidate, Result<bool, StoreError>)> {
         let mut catalog = self.catalog();
+        candidates.iter().map(|candidate| (candidate, self.evict_one(&mut catalog, candidate))).collect()
+    }
+
+    fn evict_one(&self, catalog: &mut Catalog, candidate: &Candidate) -> Result<bool, StoreError> {
         if catalog.outdates(candidate) {
             return Ok(false);
         }

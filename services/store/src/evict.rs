@@ -6,6 +6,10 @@ use std::sync::atomic::Ordering;
 use crate::catalog::{Candidate, Name};
 use crate::{RecordId, Store, StoreError, Tier as _};
 
+/// How much is removed in one step, which lookups wait for; more steps would be more waiting for lookups.
+const EVICTED_AT_ONCE: usize = 32;
+const DROPPED_AT_ONCE: usize = 256;
+
 /// What was evicted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Evicted {
@@ -26,66 +30,82 @@ impl Store {
     pub fn evict_if_needed(&self) -> Result<Evicted, StoreError> {
         // Who finds another thread at it need not wait: it makes room for both.
         let Ok(_alone) = self.evicting.try_lock() else { return Ok(Evicted::default()) };
-        let candidates = {
+        let mut candidates = {
             let catalog = self.disk.catalog();
             if catalog.bytes() <= self.limit_bytes {
                 return Ok(Evicted::default());
             }
-            catalog.by_last_use()
+            catalog.candidates()
         };
+        // What was used longest ago first; nobody waits for the sorting.
+        candidates.sort_unstable();
         let target = self.limit_bytes - self.limit_bytes / 10;
-        let enough = || self.disk.catalog().bytes() <= target;
-        let (evicted, failure) = self.evict_each(candidates, enough)?;
+        let excess = self.disk.catalog().bytes().saturating_sub(target);
+        let (evicted, failure) = self.evict_each(&candidates, excess)?;
         self.evicted_blobs.fetch_add(evicted.blobs, Ordering::Relaxed);
         tracing::debug!(blobs = evicted.blobs, records = evicted.records, bytes = evicted.bytes, "evicted");
         failure.map_or(Ok(evicted), Err)
     }
 
-    /// Removes `candidates` in their order until there is `enough`; what is pinned, or used meanwhile, stays. Tells what
-    /// was removed, and the first failure.
+    /// Removes `candidates` in their order until `bytes` are free; what is pinned, or used meanwhile, stays. Tells what was
+    /// removed, and the first failure.
     pub(crate) fn evict_each(
         &self,
-        candidates: Vec<Candidate>,
-        enough: impl Fn() -> bool,
+        candidates: &[Candidate],
+        bytes: u64,
     ) -> Result<(Evicted, Option<StoreError>), StoreError> {
         let mut evicted = Evicted::default();
         let mut records = Vec::new();
         let mut failure = None;
-        for candidate in candidates {
-            if enough() {
-                break;
-            }
-            match self.disk.evict(&candidate) {
-                Ok(true) => {}
-                Ok(false) => continue,
-                // One file that does not go must not keep the others.
-                Err(error) => {
-                    failure = failure.or(Some(error));
-                    continue;
+        let mut rest = candidates;
+        while evicted.bytes < bytes && !rest.is_empty() {
+            // As many as it takes, should all of them go.
+            let mut left = bytes - evicted.bytes;
+            let is_wanted = |candidate: &&Candidate| {
+                let wanted = left > 0;
+                left = left.saturating_sub(candidate.size);
+                wanted
+            };
+            let (some, later) =
+                rest.split_at(rest.iter().take(EVICTED_AT_ONCE).take_while(is_wanted).count());
+            rest = later;
+            for (candidate, outcome) in self.disk.evict(some) {
+                match outcome {
+                    Ok(true) => {}
+                    Ok(false) => continue,
+                    // One file that does not go must not keep the others.
+                    Err(error) => {
+                        failure = failure.or(Some(error));
+                        continue;
+                    }
                 }
-            }
-            evicted.bytes += candidate.size;
-            match candidate.name {
-                Name::Blob(digest) => {
-                    evicted.blobs += 1;
-                    self.memory.drop_blob(&digest)?;
+                evicted.bytes += candidate.size;
+                match candidate.name {
+                    Name::Blob(digest) => {
+                        evicted.blobs += 1;
+                        self.memory.drop_blob(&digest)?;
+                    }
+                    Name::Record(id) => records.push(id),
                 }
-                Name::Record(id) => records.push(id),
             }
         }
         evicted.records = records.len() as u64;
-        self.drop_evicted(records)?;
+        self.drop_evicted(&records)?;
         Ok((evicted, failure))
     }
 
     /// Removes `records`, which the catalog lists no longer, from index and memory.
-    fn drop_evicted(&self, mut records: Vec<RecordId>) -> Result<(), StoreError> {
-        let _alone = self.records.write().unwrap_or_else(PoisonError::into_inner);
-        // Some may have been put again meanwhile.
-        records.retain(|id| !self.disk.catalog().has_record(id));
-        for id in &records {
-            self.memory.drop_record(id)?;
+    fn drop_evicted(&self, records: &[RecordId]) -> Result<(), StoreError> {
+        for records in records.chunks(DROPPED_AT_ONCE) {
+            let _alone = self.records.write().unwrap_or_else(PoisonError::into_inner);
+            // Some may have been put again meanwhile.
+            let gone = |id: &&RecordId| !self.disk.catalog().has_record(id);
+            let records: Vec<RecordId> = records.iter().filter(gone).copied().collect();
+            for id in &records {
+                self.memory.drop_record(id)?;
+            }
+            self.disk.index.drop_records(&records)?;
         }
-        self.disk.index.drop_records(&records)
+        Ok(())
     }
 }

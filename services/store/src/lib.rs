@@ -24,6 +24,7 @@ mod lru;
 mod memory;
 mod open;
 mod pins;
+mod pulse;
 mod record;
 mod row;
 mod staged;

@@ -4,5 +4,6 @@
 mod disk;
 mod limits;
 mod restoring;
+mod stalled;
 mod stopped;
 mod threads;

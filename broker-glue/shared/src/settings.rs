@@ -9,6 +9,8 @@ pub enum Unit {
     Seconds,
     /// `off`, `error`, `warn`, `info`, `debug` or `trace`.
     Level,
+    /// `text` or `json`.
+    Format,
 }
 
 impl Unit {
@@ -19,6 +21,7 @@ impl Unit {
             Self::Bytes => "bytes",
             Self::Seconds => "seconds",
             Self::Level => "level",
+            Self::Format => "format",
         }
     }
 }
@@ -98,23 +101,34 @@ pub const LOG_LEVEL: Setting = Setting {
     purpose: "how much the daemon writes to its log",
 };
 
+/// What a log's line looks like.
+pub const LOG_FORMAT: Setting = Setting {
+    name: "log_format",
+    variable: Some("LARDER_LOG_FORMAT"),
+    unit: Unit::Format,
+    default: "text",
+    purpose: "form of the log's lines, text or json; the broker's log goes by the variable alone",
+};
+
 /// All of them.
-pub const SETTINGS: [Setting; 4] = [SIZE_LIMIT, MEMORY_LIMIT, IDLE_SECONDS, LOG_LEVEL];
+pub const SETTINGS: [Setting; 5] = [SIZE_LIMIT, MEMORY_LIMIT, IDLE_SECONDS, LOG_FORMAT, LOG_LEVEL];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logging::Format;
 
     #[test]
     fn names_are_unique_and_defaults_are_of_their_unit() {
         for (at, setting) in SETTINGS.iter().enumerate() {
             assert!(SETTINGS[..at].iter().all(|other| other.name != setting.name), "{}", setting.name);
             assert!(!setting.purpose.is_empty() && !setting.purpose.ends_with('.'), "{}", setting.name);
-            assert!(
-                setting.unit == Unit::Level || setting.default.parse::<u64>().is_ok(),
-                "{}",
-                setting.name
-            );
+            let fits = match setting.unit {
+                Unit::Bytes | Unit::Seconds => setting.default.parse::<u64>().is_ok(),
+                Unit::Level => crate::logging::is_level(setting.default),
+                Unit::Format => Format::parse(setting.default).is_some(),
+            };
+            assert!(fits, "{}", setting.name);
         }
     }
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Subcommand;
 use larder_glue::folders::Folders;
+use larder_glue::logging::Format;
 use larder_glue::settings::{Origin, SETTINGS, Setting, Unit};
 use larder_glue::{logging, private, size};
 use serde_json::json;
@@ -118,6 +119,8 @@ fn check(setting: &Setting, value: &str) -> anyhow::Result<()> {
         Unit::Seconds => {
             anyhow::bail!("{value:?} is no number of whole seconds\nhint: 3600 is an hour, 0 is never")
         }
+        Unit::Format if Format::parse(value).is_some() => {}
+        Unit::Format => anyhow::bail!("{value:?} is no format\nhint: text or json"),
         Unit::Level if logging::is_level(value) => {}
         Unit::Level => {
             anyhow::bail!("{value:?} is no level\nhint: off, error, warn, info, debug or trace")

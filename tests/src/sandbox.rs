@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{alive, processes_of, wait_until};
 
 /// Variables of the caller's environment that must not reach a test.
-const FOREIGN: [&str; 18] = [
+const FOREIGN: [&str; 19] = [
     "CARGO_TARGET_DIR",
     "CC",
     "CFLAGS",
@@ -20,6 +20,7 @@ const FOREIGN: [&str; 18] = [
     "LARDER_BROKER",
     "LARDER_IDLE_SECONDS",
     "LARDER_LOG",
+    "LARDER_LOG_FORMAT",
     "LARDER_PORTABLE",
     "LARDER_SESSION",
     "LARDER_SIZE_LIMIT",

@@ -23,7 +23,7 @@ const FOLDERS: [(&str, &str); 6] = [
 ];
 
 /// Variables that would change what is compiled, or which larder is asked.
-const FOREIGN: [&str; 15] = [
+const FOREIGN: [&str; 16] = [
     "CPATH",
     "C_INCLUDE_PATH",
     "GCC_COLORS",
@@ -32,6 +32,7 @@ const FOREIGN: [&str; 15] = [
     "DEPENDENCIES_OUTPUT",
     "LARDER_IDLE_SECONDS",
     "LARDER_LOG",
+    "LARDER_LOG_FORMAT",
     "LARDER_SIZE_LIMIT",
     // `cargo run` puts its own folders here.
     "LD_LIBRARY_PATH",

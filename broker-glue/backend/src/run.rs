@@ -91,7 +91,9 @@ fn start(launch: &Launch) -> anyhow::Result<()> {
     let mut folders = Folders::from_env()?;
     let newer = folders.pass_by_newer();
     let warnings = Arc::new(Warnings::default());
-    let logging = logging::start(&folders.state, LOG);
+    // Nothing is said before it is known how.
+    let (settings, complaints) = settings::load(&folders.settings_file(), |name| std::env::var(name).ok());
+    let logging = logging::start(&folders.state, LOG, settings.log_format);
     tracing::info!(
         pid = std::process::id(),
         version = larder_proto::LARDER_VERSION,
@@ -110,7 +112,6 @@ fn start(launch: &Launch) -> anyhow::Result<()> {
         warnings.add("format", format!("{newer}, and {} is used", folders.store().display()));
     }
     launch.judge()?;
-    let (settings, complaints) = settings::load(&folders.settings_file(), |name| std::env::var(name).ok());
     for complaint in complaints {
         warnings.add("settings", complaint);
     }

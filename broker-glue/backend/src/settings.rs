@@ -5,8 +5,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use larder_glue::logging::Format;
 use larder_glue::settings::read::{FILE_LIMIT, Place, Set, Value, read};
-use larder_glue::settings::{IDLE_SECONDS, MEMORY_LIMIT, Origin, SIZE_LIMIT, Setting};
+use larder_glue::settings::{IDLE_SECONDS, LOG_FORMAT, MEMORY_LIMIT, Origin, SIZE_LIMIT, Setting};
 use larder_glue::{logging, private};
 use larder_proto::v1::{SettingList, SettingValue};
 
@@ -22,6 +23,8 @@ pub(crate) struct Settings {
     /// `idle_seconds`, `LARDER_IDLE_SECONDS`: the daemon exits after this time without a request. `None`, written as
     /// 0, is never.
     pub(crate) idle: Option<Duration>,
+    /// `log_format`, `LARDER_LOG_FORMAT`: form of the log's lines.
+    pub(crate) log_format: Format,
     /// Where each value comes from, in the order of the rows.
     origins: [Origin; ROWS.len()],
 }
@@ -33,6 +36,7 @@ impl Default for Settings {
             size_limit: default(&SIZE_LIMIT),
             memory_limit: default(&MEMORY_LIMIT),
             idle: Some(Duration::from_secs(default(&IDLE_SECONDS))),
+            log_format: Format::parse(LOG_FORMAT.default).unwrap_or_default(),
             origins: Default::default(),
         }
     }
@@ -43,7 +47,7 @@ impl Settings {
     pub(crate) fn list(&self, file: &Path) -> SettingList {
         let rows = ROWS.iter().zip(self.origins);
         let mut settings: Vec<_> =
-            rows.map(|(row, origin)| value(&row.setting, (row.show)(self).to_string(), origin)).collect();
+            rows.map(|(row, origin)| value(&row.setting, (row.show)(self), origin)).collect();
         let (level, asked) = logging::level();
         let origin = if asked { Origin::Environment } else { Origin::Default };
         settings.push(value(&larder_glue::settings::LOG_LEVEL, level, origin));
@@ -66,35 +70,48 @@ fn value(setting: &Setting, value: String, origin: Origin) -> SettingValue {
 /// One row a setting of the daemon's: how it is taken, and what it shows.
 struct Row {
     setting: Setting,
-    take: fn(&mut Settings, u64),
-    show: fn(&Settings) -> u64,
+    take: fn(&mut Settings, &Value),
+    show: fn(&Settings) -> String,
 }
 
-const ROWS: [Row; 3] = [
+const ROWS: [Row; 4] = [
     Row {
         setting: SIZE_LIMIT,
-        take: |settings, bytes| settings.size_limit = bytes,
-        show: |settings| settings.size_limit,
+        take: |settings, bytes| settings.size_limit = number(bytes),
+        show: |settings| settings.size_limit.to_string(),
     },
     Row {
         setting: MEMORY_LIMIT,
-        take: |settings, bytes| settings.memory_limit = bytes,
-        show: |settings| settings.memory_limit,
+        take: |settings, bytes| settings.memory_limit = number(bytes),
+        show: |settings| settings.memory_limit.to_string(),
     },
     Row {
         setting: IDLE_SECONDS,
-        take: |settings, seconds| settings.idle = (seconds > 0).then(|| Duration::from_secs(seconds)),
-        show: |settings| settings.idle.map_or(0, |idle| idle.as_secs()),
+        take: |settings, seconds| {
+            let seconds = number(seconds);
+            settings.idle = (seconds > 0).then(|| Duration::from_secs(seconds));
+        },
+        show: |settings| settings.idle.map_or(0, |idle| idle.as_secs()).to_string(),
+    },
+    Row {
+        setting: LOG_FORMAT,
+        take: |settings, format| {
+            settings.log_format = Format::parse(&format.to_string()).unwrap_or_default();
+        },
+        show: |settings| settings.log_format.id().to_owned(),
     },
 ];
 
 impl Settings {
     fn set(&mut self, at: usize, value: &Value, origin: Origin) {
-        if let Value::Number(number) = value {
-            (ROWS[at].take)(self, *number);
-            self.origins[at] = origin;
-        }
+        (ROWS[at].take)(self, value);
+        self.origins[at] = origin;
     }
+}
+
+/// What a value of a number's unit is; no other comes here.
+fn number(value: &Value) -> u64 {
+    if let Value::Number(number) = value { *number } else { 0 }
 }
 
 /// The settings in force, and a sentence for each one that was not understood.
@@ -148,27 +165,31 @@ mod tests {
 
     #[test]
     fn the_file_is_taken_and_the_environment_goes_over_it() {
-        let text = "size_limit = \"2GiB\"\nmemory_limit = 1_000\nidle_seconds = 0\nportable = true\n";
+        let text = "size_limit = \"2GiB\"\nmemory_limit = 1_000\nidle_seconds = 0\nportable = true\nlog_format = \"json\"\n";
         let (settings, warnings) = with(text, &[("LARDER_SIZE_LIMIT", "5M")]);
         assert_eq!(warnings, Vec::<String>::new());
-        let origins = [Origin::Environment, Origin::File, Origin::File];
-        assert_eq!(settings, Settings { size_limit: 5_000_000, memory_limit: 1000, idle: None, origins });
+        let origins = [Origin::Environment, Origin::File, Origin::File, Origin::File];
+        let log_format = Format::Json;
+        let expected =
+            Settings { size_limit: 5_000_000, memory_limit: 1000, idle: None, log_format, origins };
+        assert_eq!(settings, expected);
     }
 
     #[test]
     fn an_unknown_key_and_a_wrong_type_are_named_with_their_lines_and_the_rest_is_taken() {
         let (settings, warnings) = with(
-            "# mine\nsize = 1\nsize_limit = true\nidle_seconds = 7\n",
+            "# mine\nsize = 1\nsize_limit = true\nidle_seconds = 7\nlog_format = 1\n",
             &[("LARDER_IDLE_SECONDS", "soon")],
         );
-        let origins = [Origin::Default, Origin::Default, Origin::File];
+        let origins = [Origin::Default, Origin::Default, Origin::File, Origin::Default];
         let idle = Some(Duration::from_secs(7));
         assert_eq!(settings, Settings { idle, origins, ..Settings::default() });
         assert!(warnings.iter().any(|w| w.contains("line 2: the key \"size\"")), "{warnings:?}");
         assert!(warnings.iter().any(|w| w.contains("line 3: size_limit")), "{warnings:?}");
         assert!(warnings.iter().any(|w| w.contains("LARDER_IDLE_SECONDS")), "{warnings:?}");
         assert!(warnings[0].contains("config.toml"), "{warnings:?}");
-        assert_eq!(warnings.len(), 3);
+        assert!(warnings.iter().any(|w| w.contains("line 5: log_format")), "{warnings:?}");
+        assert_eq!(warnings.len(), 4);
     }
 
     #[test]

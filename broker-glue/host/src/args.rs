@@ -10,7 +10,8 @@ larder-broker: launches larder's daemon and tells clients where it is
 Usage: larder-broker [--version | --help]
 
 Clients start it by themselves; it takes no other arguments. Which broker it is, is decided by LARDER_BROKER and by
-the XDG folders; LARDER_LOG sets how much it logs. It ends by SIGTERM, or by `larder stop --broker`.
+the XDG folders; LARDER_LOG sets how much it logs, LARDER_LOG_FORMAT (text or json) in what form. It ends
+by SIGTERM, or by `larder stop --broker`.
 ";
 
 /// One command line, understood.

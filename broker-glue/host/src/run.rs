@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use larder_glue::folders::Folders;
-use larder_glue::{logging, names, private};
+use larder_glue::logging::{self, Format};
+use larder_glue::{names, private};
 use running_process::broker::broker_http_discovery::{publish_http_port, unpublish_http_port};
 use running_process::broker::server::PeerIdentity;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
@@ -44,7 +45,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let Some(mut socket) = Socket::bind(&path)? else { return Ok(()) };
     // The folder it was started in could not be removed or unmounted otherwise.
     std::env::set_current_dir("/").context("failed to leave the current folder")?;
-    match logging::start(&folders.state, "broker.log") {
+    match logging::start(&folders.state, "broker.log", Format::from_env()) {
         Ok(Ok(())) => {}
         Ok(Err(complaint)) => tracing::warn!("{complaint}"),
         Err(error) => {

@@ -12,11 +12,12 @@ use crate::folders::Folders;
 use crate::private::{self, PrivateError};
 
 /// The variables that decide where things lie and how the broker is named.
-pub const PASSED_ON: [&str; 12] = [
+pub const PASSED_ON: [&str; 13] = [
     "HOME",
     "LARDER_BROKER",
     "LARDER_IDLE_SECONDS",
     "LARDER_LOG",
+    "LARDER_LOG_FORMAT",
     "LARDER_SIZE_LIMIT",
     "RUNNING_PROCESS_MANIFEST_DIR",
     "RUNNING_PROCESS_SERVICE_DEF_DIR",

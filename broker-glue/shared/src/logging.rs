@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use serde_json::Value;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::crash;
@@ -14,8 +15,68 @@ use crate::private::PrivateError;
 /// Variable that sets how much is logged: `off`, `error`, `warn`, `info`, `debug` or `trace`.
 const LEVEL_VAR: &str = "LARDER_LOG";
 
+/// Variable that sets the form of the lines.
+const FORMAT_VAR: &str = "LARDER_LOG_FORMAT";
+
 /// Size at which a log is put aside, bytes.
 const LIMIT: u64 = 4 << 20;
+
+/// The form of a log's lines. One log may have lines of both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people: time, level, message, fields.
+    #[default]
+    Text,
+    /// An object each: `timestamp`, `level`, `fields` with `message` among them.
+    Json,
+}
+
+impl Format {
+    /// The one that `text` names.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Text, Self::Json].into_iter().find(|format| format.id() == text)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+
+    /// The one that [`FORMAT_VAR`] names, else text.
+    #[must_use]
+    pub fn from_env() -> Self {
+        std::env::var(FORMAT_VAR).ok().and_then(|text| Self::parse(&text)).unwrap_or_default()
+    }
+}
+
+/// A line of either form as people read it, in one line.
+#[must_use]
+pub fn readable(line: &str) -> String {
+    let parsed = line.starts_with('{').then(|| serde_json::from_str::<Line>(line).ok()).flatten();
+    let Some(Line { timestamp, level, mut fields }) = parsed else { return line.to_owned() };
+    let message = match fields.remove("message") {
+        Some(Value::String(text)) => text,
+        other => other.map(|value| value.to_string()).unwrap_or_default(),
+    };
+    let mut text = format!("{timestamp} {level:>5} {message}");
+    for (name, value) in fields {
+        let _ = std::fmt::Write::write_fmt(&mut text, format_args!(" {name}={value}"));
+    }
+    text.replace('\n', "; ")
+}
+
+/// What a line of JSON has.
+#[derive(serde::Deserialize)]
+struct Line {
+    timestamp: String,
+    level: String,
+    fields: serde_json::Map<String, Value>,
+}
 
 /// The level that is asked for, and whether anybody asks; what names no level counts as not asked.
 #[must_use]
@@ -49,12 +110,13 @@ pub fn end(path: &Path, limit: u64) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes[half..]).into_owned())
 }
 
-/// Sends what is traced to the log `file_name` below `folder`, and panics too; those also leave a report.
+/// Sends what is traced to the log `file_name` below `folder`, in lines of `format`, and panics too; those also leave a
+/// report.
 ///
 /// # Errors
 /// When the file cannot be opened; nothing is logged then. A malformed [`LEVEL_VAR`] is the inner error, and `info`
 /// is used.
-pub fn start(folder: &Path, file_name: &str) -> Result<Result<(), String>, LogError> {
+pub fn start(folder: &Path, file_name: &str, format: Format) -> Result<Result<(), String>, LogError> {
     let (level, complaint) = match asked() {
         None => (LevelFilter::INFO, Ok(())),
         Some(Ok(level)) => (level, Ok(())),
@@ -67,10 +129,12 @@ pub fn start(folder: &Path, file_name: &str) -> Result<Result<(), String>, LogEr
         .with_max_level(level)
         .with_ansi(false)
         .with_target(false)
-        .with_writer(Mutex::new(file))
-        .finish();
+        .with_writer(Mutex::new(file));
     // A second subscriber in one process can only come from a test; the first one stays.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    let _ = match format {
+        Format::Text => tracing::subscriber::set_global_default(subscriber.finish()),
+        Format::Json => tracing::subscriber::set_global_default(subscriber.json().finish()),
+    };
     let (state, program) = (folder.to_owned(), path_stem(file_name));
     std::panic::set_hook(Box::new(move |info| {
         tracing::error!("{info}");
@@ -154,6 +218,17 @@ mod tests {
         std::fs::write(&path, "first\nsecond\nthird\n").expect("writable");
         assert_eq!(end(&path, 100).expect("there"), "first\nsecond\nthird\n");
         assert_eq!(end(&path, 10).expect("there"), "third\n");
+    }
+
+    #[test]
+    fn lines_of_both_forms_read_alike_and_what_is_neither_stays_as_it_is() {
+        let json = "{\"timestamp\":\"2026-01-02T03:04:05Z\",\"level\":\"INFO\",\"fields\":{\"message\":\"launched\",\"pid\":7,\"version\":\"0.1.0\"}}";
+        assert_eq!(readable(json), "2026-01-02T03:04:05Z  INFO launched pid=7 version=\"0.1.0\"");
+        let lines = json.replace("launched", "a panic:\\nat x");
+        assert!(readable(&lines).contains("a panic:; at x"), "{}", readable(&lines));
+        for line in ["", "2026-01-02T03:04:05Z  INFO launched pid=7", "{", "{}", &json[..json.len() - 1]] {
+            assert_eq!(readable(line), line);
+        }
     }
 
     #[test]

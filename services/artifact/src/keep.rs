@@ -22,6 +22,8 @@ fn malformed(sentence: String) -> Refusal {
 
 impl Core {
     pub(crate) fn open(&self, connection: ConnectionId, start: u64) -> Result<Reply, Refusal> {
+        // The client would write to a disk that takes nothing for as long as that does.
+        self.store.answers().map_err(|error| Refusal(Reason::StoreFailed, error.to_string()))?;
         // A name that no earlier daemon has given: a client may still clear up behind it.
         let now = self.context.clock.unix_ns();
         let mut all = self.staging();

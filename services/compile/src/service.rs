@@ -89,12 +89,19 @@ impl Compile {
             Err(error) => return self.malformed(session, &error.to_string()),
         };
         core.peers.note(connection);
+        if core.store.is_stuck()
+            && let Err(refusal) = core.disk_answers().await
+        {
+            return self.stand_aside(refusal, Draft::new(&call));
+        }
         let mut waited = Waited::default();
         loop {
             let mut draft = Draft::new(&call);
             let sought =
                 tokio::time::timeout(LONGEST_SEARCH, core.seek(&call, &mut draft, connection.id)).await;
             let Ok(found) = sought else {
+                // If it was the disk, those who come next need not wait for it.
+                core.touch();
                 return self.stand_aside(bare(Reason::Overloaded), Draft::new(&call));
             };
             draft.overhead_us = since(clock, start.saturating_add(waited.ns));
@@ -117,6 +124,10 @@ impl Compile {
             };
             if !core.has_room_for_lists() {
                 return self.stand_aside(bare(Reason::StoreFailed), draft);
+            }
+            // What the tool is made to write there would keep it, and nobody could end it.
+            if let Err(refusal) = core.disk_answers().await {
+                return self.stand_aside(refusal, draft);
             }
             let (base, outputs) = (work.base(), work.written());
             let waiting = match core.leases.turn(&base, connection.id) {
@@ -296,8 +307,15 @@ impl Compile {
         let core = Arc::clone(&self.0);
         let mut waiting = Waiting { core: &self.0, lease: publish.lease, answered: false };
         // It goes on even if the client does not wait for it, and then stores nothing.
-        let work = tokio::task::spawn_blocking(move || finish(&core, plan, hold, publish));
-        let done = work.await;
+        let mut work = tokio::task::spawn_blocking(move || finish(&core, plan, hold, publish));
+        let done = match tokio::time::timeout(Store::PATIENCE, &mut work).await {
+            Ok(done) => done,
+            Err(_) => {
+                // If it is the disk, those who come next need not wait for it.
+                self.0.touch();
+                work.await
+            }
+        };
         waiting.answered = true;
         published(done.unwrap_or(Err(Reason::InternalError)))
     }

@@ -9,6 +9,7 @@ use larder_store::{Owner, Store};
 
 use crate::absence::Absence;
 use crate::archive::Filing;
+use crate::args::Refusal;
 use crate::code::{self, Code};
 use crate::difference::Earlier;
 use crate::directives::{self, Directives};
@@ -18,7 +19,7 @@ use crate::link::{self, Joining, Study};
 use crate::lookup::Prepared;
 use crate::peers::Peers;
 use crate::proof::Proofs;
-use crate::record::Draft;
+use crate::record::{Draft, bare};
 use crate::rust;
 use crate::seen::Seen;
 use crate::texts::Texts;
@@ -149,6 +150,22 @@ impl Core {
         // A file system that does not count files has no limit of them.
         let files = disk.f_files == 0 || disk.f_favail >= FREE_FILES;
         !read_only && files && disk.f_bavail.saturating_mul(disk.f_frsize) >= FREE_BYTES
+    }
+
+    /// Has the store's disk tried, and waits for nothing.
+    pub(crate) fn touch(&self) {
+        let store = Arc::clone(&self.store);
+        tokio::task::spawn_blocking(move || store.touch());
+    }
+
+    /// Waits for the store's disk to take a file, as long as a healthy one may need.
+    pub(crate) async fn disk_answers(&self) -> Result<(), Refusal> {
+        let store = Arc::clone(&self.store);
+        match tokio::task::spawn_blocking(move || store.answers()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Refusal { reason: Reason::StoreFailed, detail: error.to_string() }),
+            Err(_) => Err(bare(Reason::InternalError)),
+        }
     }
 
     /// Counts a finished request.

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use larder_proto::lane::{FINGERPRINT, Lane};
 use larder_proto::v1::{
@@ -28,6 +29,9 @@ const NAME: &str = "fingerprint";
 
 /// Most bytes of paths in one reply.
 const MAX_LISTED_BYTES: usize = 2 << 20;
+
+/// How long a healthy disk may take for a state.
+const LONGEST_WRITE: Duration = Duration::from_secs(2);
 
 /// Answers checks, and works out what marks make of what is known.
 pub struct Checks(Arc<Core>);
@@ -188,9 +192,21 @@ impl Core {
     fn hand(&self, state: &State) -> Result<Handed, Refusal> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let handed = Handed(self.context.tmp.join(format!("fingerprints-{number}")));
-        std::fs::write(&handed.0, state.encode())
-            .map_err(|error| Refusal(Reason::StoreFailed, error.to_string()))?;
-        Ok(handed)
+        let (path, bytes) = (handed.0.clone(), state.encode());
+        let (done, written) = std::sync::mpsc::sync_channel(1);
+        // A disk that takes nothing keeps who writes to it. Nobody may hear of it any more.
+        let write = move || drop(done.send(std::fs::write(path, bytes)));
+        let begun = std::thread::Builder::new().name("state".to_owned()).spawn(write);
+        let failed = |error: std::io::Error| Refusal(Reason::StoreFailed, error.to_string());
+        begun.map_err(failed)?;
+        match written.recv_timeout(LONGEST_WRITE) {
+            Ok(written) => written.map(|()| handed).map_err(failed),
+            Err(_) => {
+                // To remove it would wait for the disk as well; the next start does.
+                std::mem::forget(handed);
+                Err(Refusal(Reason::StoreFailed, "the cache's disk does not answer".to_owned()))
+            }
+        }
     }
 
     fn handed(&self) -> std::sync::MutexGuard<'_, HashMap<ConnectionId, Vec<Handed>>> {

@@ -86,7 +86,10 @@ impl GoCache {
         let start = core.context.clock.monotonic_ns();
         let reply = match GoRequest::decode(bytes) {
             Ok(GoRequest { protocol: PROTOCOL_VERSION, request: Some(request), .. }) => match request {
-                Request::Open(open) => core.open(connection.id, open),
+                Request::Open(open) => match core.disk_answers().await {
+                    Ok(()) => core.open(connection.id, open),
+                    Err(error) => Err(error),
+                },
                 Request::Get(get) => core.get(connection.id, get).await,
                 Request::Put(put) => core.put(connection.id, put).await,
                 Request::Close(close) => core.close(connection.id, close),

@@ -3,10 +3,12 @@
 use std::fs::DirBuilder;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::DirBuilderExt as _;
+use std::sync::Arc;
 
 use larder_proto::v1::go_reply::Reply;
 use larder_proto::v1::{GoOpen, GoOpened};
 use larder_service::ConnectionId;
+use larder_store::StoreError;
 
 use crate::action::digest;
 use crate::error::GoError;
@@ -14,6 +16,14 @@ use crate::session::Session;
 use crate::{Core, close};
 
 impl Core {
+    /// Waits for the store's disk to take a file: a go command would write to one that takes nothing for as long as that
+    /// does.
+    pub(crate) async fn disk_answers(&self) -> Result<(), GoError> {
+        let store = Arc::clone(&self.store);
+        let answers = tokio::task::spawn_blocking(move || store.answers()).await;
+        answers.unwrap_or(Err(StoreError::Stuck { path: self.context.tmp.clone() })).map_err(GoError::Store)
+    }
+
     pub(crate) fn open(&self, connection: ConnectionId, open: GoOpen) -> Result<Reply, GoError> {
         if self.sessions().get(connection).is_some() {
             return Err(GoError::Malformed("the connection is open already"));

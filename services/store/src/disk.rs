@@ -14,6 +14,7 @@ use crate::content;
 use crate::folder::{Folder, is_absence};
 use crate::index::Index;
 use crate::pins::Pins;
+use crate::pulse::Pulse;
 use crate::row::{BlobRow, BlobStamp, RecordRow};
 use crate::{MAX_RECORD_BYTES, Owner, RecordId, StoreError, Tier};
 
@@ -23,6 +24,7 @@ pub struct DiskTier {
     pub(crate) index: Index,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) pins: Pins,
+    pub(crate) pulse: Pulse,
     /// Also held while a blob's file is put in place or removed, so that the two agree.
     pub(crate) catalog: Mutex<Catalog>,
     /// Blobs found damaged or gone.

@@ -35,6 +35,12 @@ pub enum StoreError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// The disk has not taken what was written to it.
+    #[error("failed to write to {} in time: its disk does not answer", .path.display())]
+    Stuck {
+        /// Folder of what was being written.
+        path: PathBuf,
+    },
     /// Only ordinary files, reached without a link, can become blobs.
     #[error("failed to store {}: it is not an ordinary file", .path.display())]
     NotAFile {

@@ -30,7 +30,7 @@ impl Folder {
         self.root.join("index")
     }
 
-    fn tmp(&self) -> PathBuf {
+    pub(crate) fn tmp(&self) -> PathBuf {
         self.root.join("tmp")
     }
 

@@ -25,6 +25,7 @@ mod memory;
 mod open;
 mod owner;
 mod pins;
+mod pulse;
 mod record;
 mod row;
 mod staged;

@@ -13,6 +13,7 @@ use crate::disk::DiskTier;
 use crate::folder::Folder;
 use crate::index::{Index, Rows};
 use crate::pins::Pins;
+use crate::pulse::Pulse;
 use crate::row::{BlobRow, BlobStamp};
 
 /// What was found when a store was opened.
@@ -51,6 +52,7 @@ impl DiskTier {
             index: opened.index,
             clock,
             pins: Pins::default(),
+            pulse: Pulse::default(),
             catalog: Mutex::new(catalog),
             damaged: AtomicU64::new(0),
             _lock: lock,

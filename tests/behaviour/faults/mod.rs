@@ -3,6 +3,8 @@
 
 mod disk;
 mod limits;
+mod read_only;
 mod restoring;
+mod stalled;
 mod stopped;
 mod threads;

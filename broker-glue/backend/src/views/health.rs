@@ -61,6 +61,6 @@ fn cpu_us() -> u64 {
 
 fn tail(file: &Path) -> Vec<String> {
     let text = logging::end(file, LOG_BYTES).unwrap_or_default();
-    let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    let lines: Vec<_> = text.lines().map(logging::readable).collect();
     lines[lines.len().saturating_sub(LOG_LINES)..].to_vec()
 }

@@ -16,6 +16,8 @@ pub enum Unit {
     Tree,
     /// `off`, `error`, `warn`, `info`, `debug` or `trace`.
     Level,
+    /// `text` or `json`.
+    Format,
 }
 
 impl Unit {
@@ -28,6 +30,7 @@ impl Unit {
             Self::Flag => "flag",
             Self::Tree => "tree",
             Self::Level => "level",
+            Self::Format => "format",
         }
     }
 }
@@ -137,8 +140,19 @@ pub const LOG_LEVEL: Setting = Setting {
     purpose: "how much the daemon writes to its log",
 };
 
+/// What a log's line looks like.
+pub const LOG_FORMAT: Setting = Setting {
+    name: "log_format",
+    variable: Some("LARDER_LOG_FORMAT"),
+    unit: Unit::Format,
+    default: "text",
+    for_projects: false,
+    purpose: "form of the log's lines, text or json; the broker's log goes by the variable alone",
+};
+
 /// All of them.
-pub const SETTINGS: [Setting; 6] = [SIZE_LIMIT, MEMORY_LIMIT, IDLE_SECONDS, PORTABLE, DISABLED, LOG_LEVEL];
+pub const SETTINGS: [Setting; 7] =
+    [SIZE_LIMIT, MEMORY_LIMIT, IDLE_SECONDS, PORTABLE, DISABLED, LOG_FORMAT, LOG_LEVEL];
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,8 @@ use std::fmt;
 use toml::de::{DeTable, DeValue};
 
 use super::{SETTINGS, Setting, Unit};
-use crate::{logging, size};
+use crate::logging::{self, Format};
+use crate::size;
 
 /// Largest settings file, bytes.
 pub const FILE_LIMIT: u64 = 64 * 1024;
@@ -29,7 +30,7 @@ pub enum Value {
     Number(u64),
     /// Of [`Unit::Flag`].
     Flag(bool),
-    /// Of [`Unit::Tree`] and [`Unit::Level`]: as its variable has it.
+    /// Of [`Unit::Tree`], [`Unit::Format`] and [`Unit::Level`]: as its variable has it.
     Text(String),
 }
 
@@ -162,6 +163,8 @@ impl Setting {
                     "{written:?} is neither true, false nor a folder\nhint: true, or a path that begins with / or ."
                 )),
             },
+            Unit::Format if Format::parse(written).is_some() => Ok(Value::Text(written.to_owned())),
+            Unit::Format => Err(format!("{written:?} is no format\nhint: text or json")),
             Unit::Level if logging::is_level(written) => Ok(Value::Text(written.to_owned())),
             Unit::Level => {
                 Err(format!("{written:?} is no level\nhint: off, error, warn, info, debug or trace"))

@@ -5,8 +5,9 @@
 //! It must succeed, unless `# exit code N` follows it. Each page has a sandbox of its own with the files of
 //! `tests/documentation/`.
 
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use larder_tests::{Sandbox, program, succeed};
 
@@ -68,45 +69,79 @@ fn all_fit(patterns: &[String], lines: &[&str]) -> bool {
     }
 }
 
-/// A shell whose variables and folder last from one command to the next.
+/// One shell for all commands of a page, as a person has one: a session ends with the shell that started it.
 struct Shell {
     sandbox: Sandbox,
-    state: PathBuf,
+    bash: Child,
+    output: BufReader<ChildStdout>,
+    next: PathBuf,
 }
+
+/// What the shell prints after each command; no command does.
+const DONE: &str = "\u{1}done ";
 
 impl Shell {
     fn new() -> Self {
         let sandbox = Sandbox::new();
         let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("documentation/.");
         succeed(Command::new("cp").arg("-R").arg(files).arg(sandbox.work()));
-        let state = sandbox.root().join("state");
         let folders = [program("larder"), larder_tests::go_program(), larder_tests::rust_tool("cargo")];
         let folders = folders.iter().map(|program| program.parent().expect("a folder").display().to_string());
         let path: Vec<String> = folders.collect();
-        let first = format!("export PATH=\"{}:$PATH\" GOTOOLCHAIN=local GOFLAGS=-mod=mod\n", path.join(":"));
-        std::fs::write(&state, first).expect("our own folder");
-        Self { sandbox, state }
+        let mut command = sandbox.command("bash");
+        let mut bash = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("bash starts");
+        let output = BufReader::new(bash.stdout.take().expect("a pipe"));
+        let next = sandbox.root().join("next");
+        let mut shell = Self { sandbox, bash, output, next };
+        shell.say(&format!(
+            "exec 2>&1\nexport PATH=\"{}:$PATH\" GOTOOLCHAIN=local GOFLAGS=-mod=mod\n",
+            path.join(":")
+        ));
+        shell
     }
 
-    fn run(&self, page: &str, typed: &Typed) {
+    fn say(&mut self, line: &str) {
+        self.bash.stdin.as_mut().expect("a pipe").write_all(line.as_bytes()).expect("bash listens");
+    }
+
+    /// What `command` prints, and how it ends.
+    fn type_in(&mut self, command: &str) -> (String, i32) {
+        std::fs::write(&self.next, command).expect("our own folder");
+        let next = self.next.display().to_string();
+        // What is to be typed next is not the command's to read.
+        self.say(&format!("eval \"$(cat {next})\" </dev/null; printf '{DONE}%d\\n' $?\n"));
+        let mut printed = Vec::new();
+        loop {
+            let before = printed.len();
+            let read = self.output.read_until(b'\n', &mut printed).expect("bash prints");
+            assert!(read > 0, "bash ended at {command:?}");
+            let line = String::from_utf8_lossy(&printed[before..]).into_owned();
+            // Its last line may have no end.
+            if let Some((rest, code)) = line.trim_end().split_once(DONE) {
+                let code = code.parse().expect("a number");
+                printed.truncate(before);
+                return (String::from_utf8_lossy(&printed).into_owned() + rest, code);
+            }
+        }
+    }
+
+    fn run(&mut self, page: &str, typed: &Typed) {
         self.sandbox.settle();
-        let state = self.state.display();
-        let script = format!(
-            ". {state}\n{}\ncode=$?\n{{ export -p; printf 'cd %q\\n' \"$PWD\"; }} > {state}\nexit $code\n",
-            typed.command
-        );
-        let output = self.sandbox.command("bash").args(["-c", &format!("exec 2>&1\n{script}")]).output();
-        let output = output.expect("bash starts");
-        let printed = String::from_utf8_lossy(&output.stdout);
+        let (printed, code) = self.type_in(&typed.command);
         let lines: Vec<&str> = printed.lines().collect();
         assert!(
-            output.status.code() == Some(typed.code)
-                && (typed.prints.is_empty() || all_fit(&typed.prints, &lines)),
-            "{page}: `{}` ended with {}, and printed\n{printed}\nand not\n{}\n",
+            code == typed.code && (typed.prints.is_empty() || all_fit(&typed.prints, &lines)),
+            "{page}: `{}` ended with {code}, and printed\n{printed}\nand not\n{}\n",
             typed.command,
-            output.status,
             typed.prints.join("\n")
         );
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        drop(self.bash.stdin.take());
+        let _ = self.bash.wait();
     }
 }
 
@@ -122,7 +157,7 @@ macro_rules! pages {
             fn $test() {
                 let typed = read(&std::fs::read_to_string(root().join($page)).expect("the page"));
                 assert!(!typed.is_empty(), "it shows no command");
-                let shell = Shell::new();
+                let mut shell = Shell::new();
                 for typed in typed {
                     shell.run($page, &typed);
                 }

@@ -5,6 +5,7 @@
 
 use std::error::Error;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,7 +30,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let small = measure(&folder.path().join("small"), FEW)?;
     let large = measure(&folder.path().join("large"), actions)?;
-    println!("{:<44}{:>12}{:>12}", "results", FEW, actions);
+    let mut out = std::io::stdout();
+    writeln!(out, "{:<44}{FEW:>12}{actions:>12}", "results")?;
     for (title, value) in [
         ("to store them, s", (|of: &Figures| of.filled.as_secs_f64()) as fn(&Figures) -> f64),
         ("to open, ms", |of| of.opened.as_secs_f64() * 1e3),
@@ -39,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("to evict a tenth, ms", |of| of.evicted.as_secs_f64() * 1e3),
         ("the longest lookup meanwhile, ms", |of| of.longest.as_secs_f64() * 1e3),
     ] {
-        println!("{title:<44}{:>12.1}{:>12.1}", value(&small), value(&large));
+        writeln!(out, "{title:<44}{:>12.1}{:>12.1}", value(&small), value(&large))?;
     }
     Ok(())
 }

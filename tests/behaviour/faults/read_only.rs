@@ -43,7 +43,11 @@ fn a_disk_that_becomes_read_only_under_compiles_costs_them_nothing_and_is_used_a
     );
     let output = sandbox.shell_with_mounts(&script).output().expect("unshare is part of every Linux");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.lines().count() <= 1, "{said}\n{}", sandbox.log());
+    assert!(output.status.success(), "{said}\n{}", sandbox.log());
+    // A compiler that was just about to write its list complains, and is run again.
+    let told = said.lines().filter(|line| line.starts_with("larder: ")).count();
+    let stopped = said.matches("Read-only file system").count();
+    assert!(told <= 1 && (stopped > 0 || said.lines().count() <= 1), "{said}");
     let stats: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let reasons = stats["records"].as_array().expect("records").iter().map(|record| &record["reason"]);
     assert!(

@@ -160,7 +160,10 @@ fn miss(
         let abandon = compile_request::Request::Abandon(Abandon { lease: run.lease });
         let _ = wire.request_within(lane::COMPILE, request(abandon), LONGEST_PUBLISH);
         let name = call.name.display();
-        complaint::say_once(folders, &format!("the cache's disk is full; running {name} again without it"));
+        complaint::say_once(
+            folders,
+            &format!("the cache's disk takes no more; running {name} again without it"),
+        );
         return direct::exec(call, tool, None);
     }
     let discovered = run.discovery_args.is_empty()

@@ -8,6 +8,9 @@ use anyhow::Context as _;
 use super::record::{Against, Record, Row};
 use crate::workspace;
 
+/// What bounds the figures, and what was tried: no run tells that.
+const NOTES: &str = include_str!("notes.md");
+
 /// One line for each row. `before` are the ratios of the run before, in the same order.
 pub(super) fn table(rows: &[Row], before: Option<&[Option<f64>]>) -> String {
     let mut text = String::from(
@@ -70,6 +73,7 @@ pub(super) fn write(record: &Record) -> anyhow::Result<()> {
             let _ = writeln!(text, "| {name} | {version} |");
         }
     }
+    text.push_str(NOTES);
     let path = workspace::root().join("docs/performance.md");
     fs::write(&path, text).with_context(|| format!("failed to write {}", path.display()))
 }

@@ -9,6 +9,7 @@ use super::{Bench, with_each_driver};
 with_each_driver! {
     variables_that_change_what_is_done_or_said_count
     variables_that_show_nowhere_do_not_count
+    libraries_that_come_to_stand_before_the_tools_own_count
     a_terminal_is_the_callers_own
 }
 
@@ -43,6 +44,29 @@ fn folders_to_search(bench: &Bench) {
     bench.call_with(&env, &args, "first_seen");
     bench.write("x.h", "#define SAYS \"here\"\n");
     bench.call_with(&env, &args, "input_appeared");
+}
+
+fn libraries_that_come_to_stand_before_the_tools_own_count(bench: &Bench) {
+    bench.folder("libs");
+    bench.code("int x;\n");
+    let libs = bench.path("libs");
+    let args = ["-c", bench.source, "-o", "x.o"];
+    let env = [("LD_LIBRARY_PATH", libs.to_str().expect("our own name"))];
+    bench.call_with(&env, &args, "first_seen");
+    // As build tools do that name the folder they write to.
+    bench.write("libs/libother.so.1", "nobody binds it");
+    bench.call_with(&env, &args, "direct_hit");
+    // One that every compiler proper here binds, and that is another one by what follows it.
+    let bound = "ldd \"$(gcc -print-prog-name=cc1)\" | sed -n 's/.*libz\\.so\\.1 => \\([^ ]*\\).*/\\1/p'";
+    let found = bench.sandbox.command("sh").args(["-c", bound]).output().expect("sh starts").stdout;
+    let found = String::from_utf8(found).expect("a path");
+    let mut library = std::fs::read(found.trim()).expect("it is bound");
+    library.push(b'\n');
+    bench.write("libs/libz.so.1", library);
+    bench.call_with(&env, &args, "first_seen");
+    bench.call_with(&env, &args, "direct_hit");
+    bench.remove("libs/libz.so.1");
+    bench.call_with(&env, &args, "direct_hit");
 }
 
 fn messages_and_lists(bench: &Bench) {

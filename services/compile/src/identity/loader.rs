@@ -1,5 +1,6 @@
 //! ELF programs: what they are and which shared libraries the loader binds to them.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +10,7 @@ use object::read::elf::{FileHeader, ProgramHeader as _};
 use object::read::{ReadCache, ReadRef};
 
 use super::premises::Collector;
-use super::probe::Probe;
+use super::probe::{Answer, Probe};
 use crate::args::Refusal;
 use crate::environment::Environment;
 use crate::paths;
@@ -69,11 +70,6 @@ pub(crate) fn add_bound(
     for folder in &parsed.runpath {
         collector.folder(&origin_expanded(folder, origin));
     }
-    for folder in env.get("LD_LIBRARY_PATH").unwrap_or_default().split(|b| matches!(b, b':' | b';')) {
-        if folder.starts_with(b"/") {
-            collector.folder(paths::as_path(folder));
-        }
-    }
     for file in ["/etc/ld.so.cache", "/etc/ld.so.preload"] {
         collector.file_or_absent(Path::new(file))?;
     }
@@ -82,7 +78,28 @@ pub(crate) fn add_bound(
     // The loader is asked instead of the program, so that nothing of the program runs.
     let args = vec![&b"--list"[..], &program_bytes];
     let argv0 = paths::into_bytes(loader_path.to_owned());
-    let answer = Probe { program: loader_path, argv0: &argv0, args, env, cwd: Path::new("/") }.ask(clock)?;
+    let ask = || {
+        Probe { program: loader_path, argv0: &argv0, args: args.clone(), env, cwd: Path::new("/") }.ask(clock)
+    };
+    let names = |answer: &Answer| -> Option<Vec<OsString>> {
+        let libraries = libraries(&answer.stdout).filter(|_| answer.succeeded)?;
+        Some(libraries.into_iter().map(|(name, _)| paths::as_path(paths::split(name).1).into()).collect())
+    };
+    let mut answer = ask()?;
+    let searched: Vec<&Path> = searched(env).collect();
+    if !searched.is_empty() {
+        // Where libraries of these names could come to stand before those that are bound now. Build tools name folders that
+        // they write to all the time, so that the folders' stamps would say nothing.
+        let before = names(&answer).ok_or_else(failed)?;
+        for folder in searched {
+            collector.listing(folder, before.clone());
+        }
+        // What was there by then is what the second answer rests on.
+        answer = ask()?;
+        if names(&answer) != Some(before) {
+            return Err(failed());
+        }
+    }
     if !answer.succeeded {
         return Err(failed());
     }
@@ -98,6 +115,12 @@ pub(crate) fn add_bound(
         collector.folder(folder);
     }
     Ok(folders)
+}
+
+/// Folders that the loader looks into before all others.
+fn searched(env: &Environment) -> impl Iterator<Item = &Path> {
+    let list = env.get("LD_LIBRARY_PATH").unwrap_or_default();
+    list.split(|byte| matches!(byte, b':' | b';')).map(paths::as_path).filter(|folder| folder.is_absolute())
 }
 
 fn add_content(hasher: &mut Hasher, name: &[u8], digest: Digest) {

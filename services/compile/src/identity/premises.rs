@@ -1,5 +1,6 @@
 //! What an answer about a compiler rests on; while it holds, the compiler need not be asked again.
 
+use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
 use larder_fingerprint::{Fingerprints, Stamp};
@@ -20,8 +21,39 @@ pub(crate) struct Premises {
     absent: Vec<PathBuf>,
     /// `None`: there was no such folder.
     folders: Vec<(PathBuf, Option<Stamp>)>,
+    listings: Vec<Listing>,
     /// Something was changed while the answer was being found: ask again next time.
     unsure: bool,
+}
+
+/// What a folder has of certain names, and what in it may lead to others. Unlike the folder's stamp, that is not changed by
+/// whatever else is written there.
+#[derive(Debug)]
+struct Listing {
+    folder: PathBuf,
+    names: Vec<OsString>,
+    found: Vec<OsString>,
+}
+
+impl Listing {
+    /// What `folder` has now of `names`, and all that is no ordinary file; `None` where that cannot be known.
+    fn look(folder: &Path, names: &[OsString]) -> Option<Vec<OsString>> {
+        use std::io::ErrorKind::{NotADirectory, NotFound};
+        let entries = match folder.read_dir() {
+            Ok(entries) => entries,
+            Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return Some(Vec::new()),
+            Err(_) => return None,
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let entry = entry.ok()?;
+            if names.contains(&entry.file_name()) || !entry.file_type().ok()?.is_file() {
+                found.push(entry.file_name());
+            }
+        }
+        found.sort_unstable();
+        Some(found)
+    }
 }
 
 /// Collects premises.
@@ -50,6 +82,10 @@ impl Premises {
                     None => trail.saw_nothing(path),
                 }
                 folder(fingerprints, path) == Some(*then)
+            })
+            && self.listings.iter().all(|Listing { folder, names, found }| {
+                trail.look_at(folder);
+                Listing::look(folder, names).is_some_and(|now| now == *found)
             })
             && self.files.iter().all(|(path, digest)| {
                 fingerprints.file(path).is_ok_and(|fingerprint| {
@@ -102,6 +138,15 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// That `folder` has what it has of `names`, and of folders and links, is a premise. To be called before an answer is
+    /// asked for that rests on it.
+    pub(crate) fn listing(&mut self, folder: &Path, names: Vec<OsString>) {
+        match Listing::look(folder, &names) {
+            Some(found) => self.premises.listings.push(Listing { folder: folder.to_owned(), names, found }),
+            None => self.premises.unsure = true,
+        }
+    }
+
     /// Follows every link on the way to `path`, each a premise, and returns where it leads. `None`: nowhere.
     pub(crate) fn follow(&mut self, path: &Path) -> Option<PathBuf> {
         let mut links = 0;
@@ -149,5 +194,31 @@ fn folder(fingerprints: &Fingerprints, path: &Path) -> Option<Option<Stamp>> {
         Node::Absent => Some(None),
         Node::File(stamp) | Node::Folder(stamp) => Some(Some(stamp)),
         Node::Other => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listing_changes_by_the_names_it_is_about_and_by_what_may_lead_to_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let names = [OsString::from("libc.so.6")];
+        let look = || Listing::look(folder.path(), &names).unwrap();
+        assert_eq!(Listing::look(&at("none"), &names), Some(Vec::new()));
+        let before = look();
+        std::fs::write(at("libother.so"), "").unwrap();
+        assert_eq!(look(), before, "nobody looks for that");
+        for change in [
+            (&|| std::fs::write(at("libc.so.6"), "").unwrap()) as &dyn Fn(),
+            &|| std::fs::create_dir(at("glibc-hwcaps")).unwrap(),
+            &|| std::os::unix::fs::symlink("elsewhere", at("tls")).unwrap(),
+        ] {
+            let before = look();
+            change();
+            assert_ne!(look(), before);
+        }
     }
 }

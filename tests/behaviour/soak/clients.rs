@@ -74,14 +74,17 @@ impl Client<'_> {
         self.times.lock().expect("no panic").entry(kind).or_default().push(took);
     }
 
-    /// Runs a `command` that ends with one of `codes` and says nothing on standard error, or that nothing is kept.
+    /// Runs a `command` that ends with one of `codes` and says nothing on standard error, or that nothing is kept, or
+    /// that it goes on without a daemon that has not answered for long.
     fn call(&self, kind: &'static str, command: &mut Command, codes: &[i32]) -> Output {
         let begun = Instant::now();
         let output = command.output().expect("larder starts");
         self.note(kind, begun);
         let said = String::from_utf8_lossy(&output.stderr);
         let code = output.status.code();
-        let fine = said.is_empty() || said.starts_with("larder: nothing is kept under ");
+        // Where the machine lets the daemon wait for its turn, whoever waits for it goes on alone after a second.
+        let alone = said.contains("it has been silent") && said.lines().count() == 1;
+        let fine = said.is_empty() || alone || said.starts_with("larder: nothing is kept under ");
         assert!(
             fine && code.is_some_and(|code| codes.contains(&code)),
             "{command:?}: {code:?} {said}\n{}",

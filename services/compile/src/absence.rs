@@ -38,7 +38,6 @@ impl Absence {
     }
 
     /// Positions in `names` of those that exist in `folder`, a dangling link included. Names hold no slash.
-    ///
     pub(crate) fn existing(
         &self,
         fingerprints: &Fingerprints,

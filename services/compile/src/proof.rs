@@ -174,15 +174,6 @@ impl Trail {
         }
     }
 
-    /// Whatever `path` leads to is to be stamped as it is at this moment, or to be absent.
-    pub(crate) fn look_at(&mut self, path: &Path) {
-        match c_string(path).map(|path| Presence::at(&path, true)) {
-            Some(Ok(Presence::Present { stamp, .. })) => self.saw(path, stamp),
-            Some(Ok(Presence::Absent)) => self.saw_nothing(path),
-            _ => self.spoil(),
-        }
-    }
-
     /// The link `path` is to be what it is at this moment.
     pub(crate) fn look_at_link(&mut self, path: &Path) {
         match c_string(path).map(|path| Presence::at(&path, false)) {

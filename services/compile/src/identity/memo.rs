@@ -88,9 +88,13 @@ impl<T> Slot<T> {
         if latest.until.is_some_and(|until| clock.monotonic_ns() >= until) {
             return None;
         }
+        let began = clock.file_time_ns();
+        if !latest.premises.listings_hold(fingerprints, began) {
+            return None;
+        }
         let proof = lock(&latest.proof).clone();
         if !proof.is_some_and(|proof| proof.holds()) {
-            let mut trail = Trail::begin(clock.file_time_ns());
+            let mut trail = Trail::begin(began);
             if !latest.premises.hold(fingerprints, &mut trail) {
                 return None;
             }

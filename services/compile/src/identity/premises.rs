@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use larder_fingerprint::{Fingerprints, Stamp};
 use larder_service::{Clock, Digest};
@@ -33,6 +34,8 @@ struct Listing {
     folder: PathBuf,
     names: Vec<OsString>,
     found: Vec<OsString>,
+    /// The folder's stamp when that was found last, where no later change can have the same.
+    stamp: Mutex<Option<Stamp>>,
 }
 
 impl Listing {
@@ -54,6 +57,22 @@ impl Listing {
         found.sort_unstable();
         Some(found)
     }
+
+    /// It is as it was. Nothing was looked at before `began`, of the clock of files.
+    fn holds(&self, fingerprints: &Fingerprints, began: u64) -> bool {
+        let mut known = self.stamp.lock().unwrap_or_else(PoisonError::into_inner);
+        // Looked at before what it stands for.
+        let stamp = match files::node(fingerprints, &self.folder) {
+            Ok(Node::Folder(stamp)) => Some(stamp),
+            _ => None,
+        };
+        if stamp.is_some() && stamp == *known {
+            return true;
+        }
+        let holds = Self::look(&self.folder, &self.names).is_some_and(|now| now == self.found);
+        *known = stamp.filter(|stamp| holds && !files::young(stamp, began));
+        holds
+    }
 }
 
 /// Collects premises.
@@ -65,7 +84,13 @@ pub(crate) struct Collector<'a> {
 }
 
 impl Premises {
-    /// Everything is as it was; `trail` learns what was looked at.
+    /// What folders list is as it was, however often they were written to; nothing was looked at before `began`, of the
+    /// clock of files. No proof has it.
+    pub(crate) fn listings_hold(&self, fingerprints: &Fingerprints, began: u64) -> bool {
+        self.listings.iter().all(|listing| listing.holds(fingerprints, began))
+    }
+
+    /// Everything else is as it was; `trail` learns what was looked at.
     pub(crate) fn hold(&self, fingerprints: &Fingerprints, trail: &mut Trail) -> bool {
         !self.unsure
             && self.links.iter().all(|(link, target)| {
@@ -82,10 +107,6 @@ impl Premises {
                     None => trail.saw_nothing(path),
                 }
                 folder(fingerprints, path) == Some(*then)
-            })
-            && self.listings.iter().all(|Listing { folder, names, found }| {
-                trail.look_at(folder);
-                Listing::look(folder, names).is_some_and(|now| now == *found)
             })
             && self.files.iter().all(|(path, digest)| {
                 fingerprints.file(path).is_ok_and(|fingerprint| {
@@ -142,7 +163,10 @@ impl<'a> Collector<'a> {
     /// asked for that rests on it.
     pub(crate) fn listing(&mut self, folder: &Path, names: Vec<OsString>) {
         match Listing::look(folder, &names) {
-            Some(found) => self.premises.listings.push(Listing { folder: folder.to_owned(), names, found }),
+            Some(found) => {
+                let stamp = Mutex::default();
+                self.premises.listings.push(Listing { folder: folder.to_owned(), names, found, stamp });
+            }
             None => self.premises.unsure = true,
         }
     }
@@ -220,5 +244,38 @@ mod tests {
             change();
             assert_ne!(look(), before);
         }
+    }
+
+    #[test]
+    fn a_listing_is_made_again_whenever_its_folder_has_another_stamp() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_owned();
+        let fingerprints = Fingerprints::new(std::sync::Arc::new(larder_service::SystemClock), 10);
+        let mut collector = Collector::new(&fingerprints, &larder_service::SystemClock);
+        collector.listing(&path, vec![OsString::from("libc.so.6")]);
+        let premises = collector.finish();
+        // Long after everything that is written here, and before it.
+        for began in [u64::MAX / 2, 0] {
+            let holds = || premises.listings_hold(&fingerprints, began);
+            assert!(holds() && holds());
+            let stamp = || Stamp::of(&path.metadata().unwrap());
+            let before = stamp();
+            while stamp() == before {
+                std::fs::write(path.join("libother.so"), "").unwrap();
+                std::fs::remove_file(path.join("libother.so")).unwrap();
+            }
+            assert!(holds(), "nobody looks for that");
+            let before = stamp();
+            while stamp() == before {
+                std::fs::write(path.join("libc.so.6"), "").unwrap();
+                if stamp() == before {
+                    std::fs::remove_file(path.join("libc.so.6")).unwrap();
+                }
+            }
+            assert!(!holds() && !holds());
+            std::fs::remove_file(path.join("libc.so.6")).unwrap();
+        }
+        std::fs::remove_dir(&path).unwrap();
+        assert!(premises.listings_hold(&fingerprints, 0), "what is not there has nothing");
     }
 }

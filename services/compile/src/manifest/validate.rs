@@ -101,9 +101,9 @@ impl<'a> Validation<'a> {
             }
         }
         for present in &entry.present {
-            match self.node(&present.path)? {
-                (path, Node::File(stamp)) if !present.folder => inputs.saw(&path, stamp),
-                (path, Node::Folder(_)) if present.folder => inputs.saw_folder(&path),
+            match self.node(&present.path) {
+                Ok((path, Node::File(stamp))) if !present.folder => inputs.saw(&path, stamp),
+                Ok((path, Node::Folder(_))) if present.folder => inputs.saw_folder(&path),
                 _ => return Err(self.broken(Reason::InputVanished, &present.path)),
             }
         }

@@ -16,7 +16,9 @@ use larder_proto::v1::{
     fingerprint_request::Request,
 };
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
-use larder_service::{BoxFuture, Clock, Connection, ConnectionId, Context, NewRecord, Reason, Service};
+use larder_service::{
+    BoxFuture, Clock, Connection, ConnectionId, Context, NewRecord, Reason, Service, within,
+};
 use larder_tree::{
     Checked, Choice, Depth, FingerprintError, Kept, Plain, Reader, Reading, Selection, State, check, shown,
 };
@@ -97,32 +99,39 @@ impl Checks {
 
 impl Core {
     fn answer(&self, start: u64, request: &[u8]) -> Answer {
-        let decoded = FingerprintRequest::decode(request);
-        let answered = match decoded.map(|request| (request.protocol == PROTOCOL_VERSION, request.request)) {
+        let answered = match FingerprintRequest::decode(request) {
+            Ok(FingerprintRequest { protocol: PROTOCOL_VERSION, request: Some(request), .. }) => {
+                self.carry_out(start, request)
+            }
+            Ok(FingerprintRequest { protocol: PROTOCOL_VERSION, .. }) => {
+                Err(Refusal::malformed("this daemon does not know the request"))
+            }
             // What a later version asks for may be more than what is understood of it.
-            Ok((false, _)) => Err(Refusal::malformed(format_args!(
+            Ok(_) => Err(Refusal::malformed(format_args!(
                 "this daemon speaks version {PROTOCOL_VERSION} of the protocol"
             ))),
-            Ok((true, Some(Request::Check(check)))) => self.check(start, &check),
-            Ok((true, Some(Request::Success(mark)))) => self
-                .mark(start, "success", mark.place, |state| state.mark_success().map_err(Refusal::malformed)),
-            Ok((true, Some(Request::Failure(mark)))) => self.mark(start, "failure", mark.place, |state| {
-                state.mark_failure();
-                Ok(())
-            }),
-            Ok((true, Some(Request::Invalidate(mark)))) => {
-                self.mark(start, "invalidate", mark.place, |state| {
-                    state.invalidate();
-                    Ok(())
-                })
-            }
-            Ok((true, None)) => Err(Refusal::malformed("this daemon does not know the request")),
             Err(error) => Err(Refusal::malformed(error)),
         };
         answered.unwrap_or_else(|Refusal(reason, sentence)| {
             self.record(start, reason, NewRecord { detail: sentence.clone(), ..NewRecord::default() });
             (failure(reason, sentence), None)
         })
+    }
+
+    fn carry_out(&self, start: u64, request: Request) -> Result<Answer, Refusal> {
+        match request {
+            Request::Check(check) => self.check(start, &check),
+            Request::Success(mark) => self
+                .mark(start, "success", mark.place, |state| state.mark_success().map_err(Refusal::malformed)),
+            Request::Failure(mark) => self.mark(start, "failure", mark.place, |state| {
+                state.mark_failure();
+                Ok(())
+            }),
+            Request::Invalidate(mark) => self.mark(start, "invalidate", mark.place, |state| {
+                state.invalidate();
+                Ok(())
+            }),
+        }
     }
 
     fn check(&self, start: u64, request: &FingerprintCheck) -> Result<Answer, Refusal> {
@@ -193,15 +202,11 @@ impl Core {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let handed = Handed(self.context.tmp.join(format!("fingerprints-{number}")));
         let (path, bytes) = (handed.0.clone(), state.encode());
-        let (done, written) = std::sync::mpsc::sync_channel(1);
-        // A disk that takes nothing keeps who writes to it. Nobody may hear of it any more.
-        let write = move || drop(done.send(std::fs::write(path, bytes)));
-        let begun = std::thread::Builder::new().name("state".to_owned()).spawn(write);
         let failed = |error: std::io::Error| Refusal(Reason::StoreFailed, error.to_string());
-        begun.map_err(failed)?;
-        match written.recv_timeout(LONGEST_WRITE) {
-            Ok(written) => written.map(|()| handed).map_err(failed),
-            Err(_) => {
+        // A disk that takes nothing keeps who writes to it.
+        match within(LONGEST_WRITE, "state", move || std::fs::write(path, bytes)).map_err(failed)? {
+            Some(written) => written.map(|()| handed).map_err(failed),
+            None => {
                 // To remove it would wait for the disk as well; the next start does.
                 std::mem::forget(handed);
                 Err(Refusal(Reason::StoreFailed, "the cache's disk does not answer".to_owned()))

@@ -16,6 +16,7 @@ mod reason;
 mod reports;
 mod service;
 mod sessions;
+mod within;
 
 pub use board::{Board, NewRecord};
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -28,6 +29,7 @@ pub use reason::Reason;
 pub use reports::{Actions, Figures, Reports, is_start_of_name};
 pub use service::{Connection, ConnectionId, Service};
 pub use sessions::{Journal, Keep, Owner, Sessions};
+pub use within::within;
 
 /// Boxed future, as services return them.
 pub type BoxFuture<'a, T> = futures_util::future::BoxFuture<'a, T>;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder_service::Clock;
+use larder_service::{Clock, within};
 
 use crate::folder::Folder;
 use crate::{Store, StoreError};
@@ -61,13 +61,10 @@ impl Store {
         if self.is_stuck() {
             return Err(stuck());
         }
-        let (done, touched) = std::sync::mpsc::sync_channel(1);
         let store = Arc::clone(self);
-        // Nobody may hear of it any more.
-        let touch = move || drop(done.send(store.touch()));
-        let begun = std::thread::Builder::new().name("touch".to_owned()).spawn(touch);
-        begun.map_err(|error| StoreError::write(&self.disk.folder.tmp(), error))?;
-        touched.recv_timeout(Self::PATIENCE).unwrap_or_else(|_| Err(stuck()))
+        let touched = within(Self::PATIENCE, "touch", move || store.touch());
+        let touched = touched.map_err(|error| StoreError::write(&self.disk.folder.tmp(), error))?;
+        touched.unwrap_or_else(|| Err(stuck()))
     }
 
     /// Whether a [`Self::touch`] was begun more than [`Self::PATIENCE`] ago and has not returned. Never waits.

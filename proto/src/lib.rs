@@ -27,3 +27,6 @@ pub const SERVICE_NAME: &str = "larder";
 /// Most bytes of one message; larger ones are refused. Outputs travel as files, so this bounds arguments,
 /// environment and captured streams.
 pub const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// For how many days the daemon keeps statistics by day, today included.
+pub const DAYS_KEPT: u32 = 90;

@@ -1,4 +1,5 @@
-//! `larder clear`: removes what is cached, of all services or of one. It waits for the store, which control requests otherwise never do.
+//! `larder clear`: removes what is cached, of all services or of one. It waits for the store, which control requests
+//! otherwise never do.
 
 use std::sync::Arc;
 

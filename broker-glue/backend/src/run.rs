@@ -47,8 +47,9 @@ const WORKERS: usize = 2;
 /// How long work that cannot be interrupted may hold up the exit.
 const LAST_WAIT: Duration = Duration::from_secs(1);
 
-/// Runs the daemon to its end, or says its version; the exit code is 0 after a drain, 2 when a person started the program, 3 when a
-/// daemon of this build runs already, 4 when another version or service was asked for, and 1 for all else.
+/// Runs the daemon to its end, or says its version; the exit code is 0 after a drain, 2 when a person started the
+/// program, 3 when a daemon of this build runs already, 4 when another version or service was asked for, and 1 for all
+/// else.
 pub(crate) fn run() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|asked| asked == "--version") {
         let said = std::io::Write::write_fmt(

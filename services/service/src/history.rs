@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use larder_proto::DAYS_KEPT;
 use larder_proto::v1::{Day, ServiceStats, Stats};
-
-/// How many days are kept, today included.
-const DAYS_KEPT: u32 = 90;
 
 const FIELDS: usize = 8;
 const ROW_BYTES: usize = 4 + FIELDS * 8;

@@ -1,6 +1,7 @@
 //! Reports, as a person reads them on a terminal.
 
 use std::fmt::Write as _;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::journal::summary::Told;
 use larder_proto::v1::{
@@ -51,8 +52,7 @@ pub(super) fn outcomes(day: &Day) -> [(&'static str, String); 5] {
 
 /// The services that did something, and with `verbose` all of them and all that is known of each.
 pub(super) fn stats(stats: &Stats, verbose: bool) -> String {
-    let since = std::time::UNIX_EPOCH + std::time::Duration::from_millis(stats.since_unix_ms);
-    let mut text = format!("counted since {}\n", humantime::format_rfc3339_seconds(since));
+    let mut text = format!("counted since {}\n", time(stats.since_unix_ms));
     let is_shown = |service: &&ServiceStats| {
         verbose || !service.reasons.is_empty() || service.figures.iter().any(|f| f.value > 0)
     };
@@ -283,6 +283,20 @@ fn or_none(text: &str) -> String {
     if text.is_empty() { "none".to_owned() } else { text.to_owned() }
 }
 
+/// A time by UTC, to the second. What is beyond the year 9999 has no form, and is its end.
+pub(super) fn time(unix_ms: u64) -> String {
+    const LAST_SECOND: u64 = 253_402_300_799;
+    let seconds = Duration::from_secs((unix_ms / 1000).min(LAST_SECOND));
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + seconds).to_string()
+}
+
+/// The date by UTC, `day` days after 1970-01-01.
+pub(super) fn date(day: u32) -> String {
+    let mut date = time(u64::from(day) * 24 * 60 * 60 * 1000);
+    date.truncate("2026-01-31".len());
+    date
+}
+
 /// Bytes in binary units with three significant digits.
 pub(super) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -318,6 +332,13 @@ pub(super) fn duration(us: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_are_those_of_utc_and_none_is_too_late() {
+        assert_eq!(time(1_764_028_800_999), "2025-11-25T00:00:00Z");
+        assert_eq!((date(20_782).as_str(), date(u32::MAX).as_str()), ("2026-11-25", "9999-12-31"));
+        assert_eq!(time(u64::MAX), "9999-12-31T23:59:59Z");
+    }
 
     #[test]
     fn sizes_and_times_are_given_in_fitting_units() {

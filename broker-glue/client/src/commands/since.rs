@@ -4,15 +4,13 @@ use std::fmt::Write as _;
 use std::str::FromStr;
 use std::time::{Duration, UNIX_EPOCH};
 
+use larder_proto::DAYS_KEPT;
 use larder_proto::v1::{Day, Overview};
 use serde::Serialize;
 
 use super::render;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// How many days are kept, today included.
-const DAYS_KEPT: u32 = 90;
 
 /// How far to look back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +74,7 @@ pub(super) fn text(sum: &Sum, json: bool, verbose: bool) -> anyhow::Result<Strin
     if json {
         return Ok(serde_json::to_string_pretty(sum)? + "\n");
     }
-    let mut text = format!("since {}, 00:00 UTC: whole days, all services\n", date(&sum.total));
+    let mut text = format!("since {}, 00:00 UTC: whole days, all services\n", render::date(sum.total.day));
     let (day, mut lines) = (&sum.total, Vec::from(render::outcomes(&sum.total)));
     lines.extend([
         ("time avoided", render::duration(day.avoided_us)),
@@ -92,18 +90,15 @@ pub(super) fn text(sum: &Sum, json: bool, verbose: bool) -> anyhow::Result<Strin
         let _ = writeln!(text, "{day:<12}{}", counts.map(|name| format!("{name:>12}")).concat());
         for day in &sum.days {
             let counts = render::outcomes(day).map(|(_, count)| format!("{count:>12}")).concat();
-            let _ = writeln!(text, "{:<12}{counts}{:>12}", date(day), render::duration(day.avoided_us));
+            let _ = writeln!(
+                text,
+                "{:<12}{counts}{:>12}",
+                render::date(day.day),
+                render::duration(day.avoided_us)
+            );
         }
     }
     Ok(text)
-}
-
-/// A day's date by UTC.
-fn date(day: &Day) -> String {
-    let start = UNIX_EPOCH + DAY * day.day;
-    let mut date = humantime::format_rfc3339_seconds(start).to_string();
-    date.truncate("2026-01-31".len());
-    date
 }
 
 #[cfg(test)]
@@ -133,6 +128,5 @@ mod tests {
         assert_eq!(of(DAY * 6 + Duration::from_secs(1)), (6, 6, 2, 6));
         assert_eq!(of(DAY * 7), (4, 4, 1, 7));
         assert_eq!(of(Duration::ZERO), (7, 7, 3, 0));
-        assert_eq!(date(&day(20_782, 0)), "2026-11-25");
     }
 }

@@ -1,14 +1,10 @@
 //! Any report, as lines that a person reads and `grep` finds: what is empty or zero is left out.
 
 use std::fmt::Write as _;
-use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 
 use crate::commands::render;
-
-/// The end of the year 9999, after which a date has no form.
-const LAST_SECOND: u64 = 253_402_300_799;
 
 pub(super) fn of(report: &Value) -> String {
     let mut text = String::new();
@@ -81,17 +77,10 @@ fn scalar(name: &str, value: &Value) -> String {
         return text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
     };
     match name {
-        _ if name.ends_with("_unix_ms") => humantime::format_rfc3339_seconds(
-            UNIX_EPOCH + Duration::from_millis(number.min(LAST_SECOND * 1000)),
-        )
-        .to_string(),
+        _ if name.ends_with("_unix_ms") => render::time(number),
         _ if name.ends_with("_us") => render::duration(number),
         _ if name == "size" || name.ends_with("bytes") => render::bytes(number),
-        "day" => {
-            let seconds = number.saturating_mul(86_400).min(LAST_SECOND);
-            let day = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds));
-            day.to_string().chars().take("2026-01-31".len()).collect()
-        }
+        "day" => render::date(u32::try_from(number).unwrap_or(u32::MAX)),
         _ => number.to_string(),
     }
 }

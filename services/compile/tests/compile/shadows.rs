@@ -7,16 +7,22 @@ const ARGS: &[&str] = &["-Iearly", "-Ilate", "-c", "a.c", "-o", "a.o"];
 #[tokio::test]
 async fn a_header_that_appears_earlier_on_the_path_is_noticed() {
     for tool in ["gcc", "clang"] {
-        for folder_exists in [true, false] {
+        // What is there before: nothing, the folder that is searched, the one in it, and a file in its place.
+        for before in [None, Some("early/other.h"), Some("early/sub/other.h"), Some("early/sub")] {
             let sandbox = Sandbox::new();
             sandbox.write("a.c", "#include <sub/v.h>\nint v = V;\n");
             sandbox.write("late/sub/v.h", "#define V 1\n");
-            if folder_exists {
-                sandbox.write("early/sub/other.h", "");
+            if let Some(before) = before {
+                sandbox.write(before, "");
             }
             let client = sandbox.client(tool);
             client.compile(ARGS).await.expect_stored("first_seen");
-            client.compile(ARGS).await.expect_hit();
+            for _ in 0..2 {
+                client.compile(ARGS).await.expect_hit();
+            }
+            if before == Some("early/sub") {
+                sandbox.remove("early/sub");
+            }
             sandbox.write("early/sub/v.h", "#define V 2\n");
             client.compile(ARGS).await.expect_stored("input_appeared");
             assert_eq!(sandbox.latest().1, "early/sub/v.h");

@@ -81,7 +81,7 @@ impl Desk<'_> {
             (Err(unfit), _) => return failure(&format!("failed to use the journal: {unfit}")),
             (_, Err(unfit)) => return failure(&format!("failed to use the log: {unfit}")),
         };
-        let keep = Keep { journal, no_stats: start.no_stats };
+        let keep = Keep { command: start.command.clone(), journal, no_stats: start.no_stats };
         match self.board.sessions().start(owner, self.clock.unix_ns(), keep) {
             Some(session) => session_reply::Reply::Started(SessionStarted { session }),
             None => failure("too many sessions are open\nhint: larder session end ID"),

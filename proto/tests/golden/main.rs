@@ -178,8 +178,17 @@ fn session_messages_keep_their_bytes() {
     let reply = |reply| SessionReply { protocol: 1, daemon_version: "0.1.0".into(), reply: Some(reply) };
     let start = SessionStart { owner_pid: 1, owner_start: 2, ..SessionStart::default() };
     golden("session_start.bin", &request(Request::Start(start)));
-    let start = SessionStart { owner_pid: 1, owner_start: 2, journal: true, log: true, no_stats: true };
-    golden("session_start_journal.bin", &request(Request::Start(start)));
+    let start = SessionStart {
+        owner_pid: 1,
+        owner_start: 2,
+        journal: true,
+        log: true,
+        no_stats: true,
+        command: vec![],
+    };
+    golden("session_start_journal.bin", &request(Request::Start(start.clone())));
+    let start = SessionStart { command: vec!["make".into(), "-j2".into()], ..start };
+    golden("session_start_command.bin", &request(Request::Start(start)));
     golden("session_stats.bin", &request(Request::Stats(SessionStats { session: "s".into() })));
     golden("session_end.bin", &request(Request::End(SessionEnd { session: "s".into() })));
     golden("session_started.bin", &reply(Reply::Started(SessionStarted { session: "s".into() })));
@@ -194,7 +203,10 @@ fn session_messages_keep_their_bytes() {
         slowest: stats.records,
         latest: "x.c".into(),
         lines_lost: 0,
+        command: vec![],
     };
+    let of_command = SessionReport { command: vec!["make".into(), "-j2".into()], ..report.clone() };
+    golden("session_report_command.bin", &reply(Reply::Report(of_command)));
     let lossy = SessionReport { lines_lost: 3, ..report.clone() };
     golden("session_report_lossy.bin", &reply(Reply::Report(lossy)));
     golden("session_report.bin", &reply(Reply::Report(report)));

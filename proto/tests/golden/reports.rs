@@ -38,7 +38,9 @@ pub(super) fn all() -> Vec<(&'static str, report::Report)> {
         latest_unix_ms: 2,
         open: true,
         counts: Some(day),
+        command: vec![],
     };
+    let of_command = Build { command: vec!["make".into(), "-j2".into()], ..build.clone() };
     let figure = Figure { id: "leases".into(), title: "leases".into(), value: 2, unit: "count".into() };
     let lane = LaneStatus {
         service: "compile".into(),
@@ -113,6 +115,7 @@ pub(super) fn all() -> Vec<(&'static str, report::Report)> {
         ("misses", Report::Misses(misses)),
         ("comparison", Report::Comparison(comparison)),
         ("builds", Report::Builds(Builds { schema_version, builds: vec![build] })),
+        ("builds_command", Report::Builds(Builds { schema_version, builds: vec![of_command] })),
         ("build", Report::Build(actions)),
         ("services", Report::Services(LaneList { schema_version, lanes: vec![lane] })),
         ("store", Report::Store(store)),

@@ -5,6 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use larder_proto::v1::Input;
 
+use crate::shorten::shorten;
+
 /// How many calls' inputs are kept.
 const KEPT: usize = 300;
 
@@ -32,10 +34,7 @@ impl Compared {
         inputs.truncate(MAX_INPUTS);
         for input in &mut inputs {
             for text in [&mut input.name, &mut input.then, &mut input.now] {
-                if let Some((end, _)) = text.char_indices().nth(MAX_TEXT) {
-                    text.truncate(end);
-                    text.push('…');
-                }
+                shorten(text, MAX_TEXT);
             }
         }
         Self { inputs, more }

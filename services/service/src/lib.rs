@@ -16,6 +16,7 @@ mod reason;
 mod reports;
 mod service;
 mod sessions;
+mod shorten;
 mod within;
 
 pub use board::{Board, NewRecord};

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use larder_proto::v1::{Record, SessionReport};
 
 use crate::counts::ServiceCounts;
+use crate::shorten::shorten;
 use crate::{Outcome, Reason};
 
 /// Most sessions that are open at once.
@@ -35,9 +36,15 @@ pub trait Journal: Send + Sync + std::fmt::Debug {
     fn lost(&self) -> u64;
 }
 
+/// How many words of a build's command are kept, and characters of each.
+const WORDS_KEPT: usize = 32;
+const WORD_KEPT: usize = 200;
+
 /// What a session is to keep.
 #[derive(Debug, Default)]
 pub struct Keep {
+    /// The build's command and its arguments; of a long one the beginning is kept.
+    pub command: Vec<String>,
     /// Where its requests are written down.
     pub journal: Option<Arc<dyn Journal>>,
     /// Its requests are not counted.
@@ -65,7 +72,7 @@ struct Session {
 
 impl Sessions {
     /// Opens a session; its id, or `None` where too many are open.
-    pub fn start(&self, owner: Owner, now_unix_ns: u64, keep: Keep) -> Option<String> {
+    pub fn start(&self, owner: Owner, now_unix_ns: u64, mut keep: Keep) -> Option<String> {
         let mut inner = self.lock();
         let open = inner.all.values().filter(|session| session.report.ended_unix_ms == 0).count();
         if open >= MAX_OPEN {
@@ -82,6 +89,7 @@ impl Sessions {
         let report = SessionReport {
             session: id.clone(),
             started_unix_ms: now_unix_ns / 1_000_000,
+            command: beginning(std::mem::take(&mut keep.command)),
             ..SessionReport::default()
         };
         let session = Session { owner, number: inner.begun, counts: Vec::new(), report, keep };
@@ -197,9 +205,33 @@ impl Session {
     }
 }
 
+fn beginning(mut command: Vec<String>) -> Vec<String> {
+    let more = command.len() > WORDS_KEPT;
+    command.truncate(WORDS_KEPT);
+    for word in &mut command {
+        shorten(word, WORD_KEPT);
+    }
+    command.extend(more.then(|| "…".to_owned()));
+    command
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_long_command_the_beginning_is_kept() {
+        let sessions = Sessions::default();
+        let told = |command: Vec<String>| {
+            let keep = Keep { command, ..Keep::default() };
+            let id = sessions.start(Owner { pid: 1, start: 2 }, 1, keep).expect("room");
+            sessions.report(&id).expect("known").command
+        };
+        assert_eq!(told(vec!["make".into(), "é".repeat(WORD_KEPT)]), ["make".into(), "é".repeat(WORD_KEPT)]);
+        let long = told(vec!["é".repeat(WORD_KEPT + 1); WORDS_KEPT + 1]);
+        assert_eq!((long.len(), long[WORDS_KEPT].as_str()), (WORDS_KEPT + 1, "…"));
+        assert_eq!(long[0], format!("{}…", "é".repeat(WORD_KEPT)));
+    }
 
     #[test]
     fn the_slowest_are_kept_in_order_and_an_ended_session_counts_no_more() {

@@ -36,6 +36,33 @@ fn what_the_linker_reads_counts_by_content_and_by_which_is_found_first() {
 }
 
 #[test]
+fn a_library_is_that_of_the_folder_which_the_call_names() {
+    let rust = Rust::new();
+    for folder in ["one", "other"] {
+        rust.write("n.c", format!("int n(void) {{ return {}; }}\n", folder.len()));
+        std::fs::create_dir(rust.sandbox.work().join(folder)).expect("our own folder");
+        for command in ["gcc -c n.c -o n.o".to_owned(), format!("ar rcD {folder}/libn.a n.o")] {
+            let mut words = command.split(' ');
+            let tool = words.next().expect("one");
+            assert!(rust.sandbox.command(tool).args(words).status().expect("it starts").success());
+        }
+    }
+    rust.write(
+        "lib.rs",
+        "#[link(name = \"n\", kind = \"static\")]\nunsafe extern \"C\" { fn n() -> i32; }\npub fn call() -> i32 { unsafe { n() } }\n",
+    );
+    let lib = |folder: &str, reason| {
+        rust.compile("lib", "lib.rs", LIBRARY, &["-L", &format!("native={folder}")], reason)
+    };
+    lib("one", "first_seen");
+    lib("other", "input_changed");
+    // The second hit is told by what the first had looked at.
+    for folder in ["one", "other", "one", "other"] {
+        lib(folder, "direct_hit");
+    }
+}
+
+#[test]
 fn objects_for_the_linker_count() {
     let rust = Rust::new();
     let object = |value: u8| {

@@ -16,7 +16,7 @@ const TOOLS: usize = 6;
 pub(crate) fn builds(stats: &Stats, sessions: &[SessionReport]) -> Builds {
     let mut by_id: HashMap<String, Vec<&Record>> = HashMap::new();
     for record in stats.records.iter().rev() {
-        by_id.entry(id(record)).or_default().push(record);
+        by_id.entry(id(record, sessions)).or_default().push(record);
     }
     for session in sessions {
         by_id.entry(session.session.clone()).or_default();
@@ -36,7 +36,7 @@ pub(crate) fn builds(stats: &Stats, sessions: &[SessionReport]) -> Builds {
 pub(crate) fn actions(id: &str, stats: Stats, sessions: &[SessionReport]) -> Option<BuildActions> {
     let session = sessions.iter().find(|session| session.session == id);
     let mut records: Vec<Record> =
-        stats.records.into_iter().filter(|record| self::id(record) == id).collect();
+        stats.records.into_iter().filter(|record| self::id(record, sessions) == id).collect();
     if records.is_empty() && session.is_none() {
         return None;
     }
@@ -53,8 +53,15 @@ pub(crate) fn actions(id: &str, stats: Stats, sessions: &[SessionReport]) -> Opt
     Some(BuildActions { schema_version: SCHEMA_VERSION, build: Some(build), records, slowest })
 }
 
-fn id(record: &Record) -> String {
-    if record.session.is_empty() { format!("pid-{}", record.build) } else { record.session.clone() }
+/// The build that a call belongs to. One that names a session after its end is none of its: a shell keeps the variable.
+fn id(record: &Record, sessions: &[SessionReport]) -> String {
+    let session = sessions.iter().find(|session| session.session == record.session);
+    let is_late = session.is_some_and(|session| (1..record.at_unix_ms).contains(&session.ended_unix_ms));
+    if record.session.is_empty() || is_late {
+        format!("pid-{}", record.build)
+    } else {
+        record.session.clone()
+    }
 }
 
 /// `records` are all of this build, earliest first.
@@ -72,6 +79,7 @@ fn build(id: String, records: &[&Record], session: Option<&SessionReport>) -> Bu
         latest_unix_ms: session.map_or(latest, |session| session.ended_unix_ms.max(latest).max(started)),
         open: session.is_some_and(|session| session.ended_unix_ms == 0),
         counts: Some(counts(records, session, started)),
+        command: session.map(|session| session.command.clone()).unwrap_or_default(),
     }
 }
 
@@ -165,5 +173,24 @@ mod tests {
         assert_eq!(one.records.iter().map(|record| record.at_unix_ms).collect::<Vec<_>>(), [200, 300]);
         assert_eq!(one.slowest.len(), 1);
         assert_eq!(actions("pid-9", stats, &[]), None);
+    }
+
+    #[test]
+    fn what_names_a_session_after_its_end_is_a_build_of_its_own() {
+        let record = |at_unix_ms| Record { build: 4, session: "s".into(), at_unix_ms, ..Record::default() };
+        let stats = Stats { records: vec![record(31), record(30), record(20)], ..Stats::default() };
+        let command = vec!["make".to_owned()];
+        let open =
+            SessionReport { session: "s".into(), command: command.clone(), ..SessionReport::default() };
+        let ended = SessionReport { ended_unix_ms: 30, ..open.clone() };
+        let calls = |id: &str, session: &SessionReport| {
+            let found = actions(id, stats.clone(), std::slice::from_ref(session))?;
+            Some(found.records.iter().map(|record| record.at_unix_ms).collect::<Vec<_>>())
+        };
+        assert_eq!((calls("s", &open), calls("pid-4", &open)), (Some(vec![20, 30, 31]), None));
+        assert_eq!((calls("s", &ended), calls("pid-4", &ended)), (Some(vec![20, 30]), Some(vec![31])));
+        let found = builds(&stats, &[ended]).builds;
+        let told: Vec<_> = found.iter().map(|build| (build.id.as_str(), build.command.clone())).collect();
+        assert_eq!(told, [("pid-4", vec![]), ("s", command)]);
     }
 }

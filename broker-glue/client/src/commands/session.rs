@@ -1,5 +1,6 @@
 //! `larder session start|stats|end`
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
@@ -84,13 +85,19 @@ pub(super) struct Keep {
     log: Option<File>,
     journal: Option<File>,
     no_stats: bool,
+    command: Vec<String>,
 }
 
 impl Keep {
     /// Opens the files.
     pub(super) fn open(log: Option<&Path>, journal: Option<&Path>, no_stats: bool) -> anyhow::Result<Self> {
         let journal = journal.map(open::journal).transpose()?;
-        Ok(Self { log: log.map(open::log).transpose()?, journal, no_stats })
+        Ok(Self { log: log.map(open::log).transpose()?, journal, no_stats, command: Vec::new() })
+    }
+
+    /// The same for the build that `command` makes.
+    pub(super) fn of(self, command: &[OsString]) -> Self {
+        Self { command: command.iter().map(|word| told(&word.to_string_lossy())).collect(), ..self }
     }
 }
 
@@ -103,6 +110,7 @@ pub(super) fn start(wire: &mut Wire, owner: u32, keep: &Keep) -> anyhow::Result<
         journal: keep.journal.is_some(),
         log: keep.log.is_some(),
         no_stats: keep.no_stats,
+        command: keep.command.clone(),
     };
     let files: Vec<_> = [&keep.journal, &keep.log].into_iter().flatten().map(File::as_fd).collect();
     match ask(wire, session_request::Request::Start(start), &files)? {
@@ -150,6 +158,18 @@ fn ask(
     }
 }
 
+/// A word of a command, without the value of a variable that it sets: that may be nobody's business.
+fn told(word: &str) -> String {
+    let is_name = |name: &str| {
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+    };
+    match word.split_once('=') {
+        Some((name, value)) if is_name(name) && !value.is_empty() => format!("{name}=…"),
+        _ => word.to_owned(),
+    }
+}
+
 /// The shell that calls. A subshell, as command substitutions may make, ends at once: it is told by having the program
 /// and the arguments of its parent, and passed over.
 fn shell() -> u32 {
@@ -165,4 +185,24 @@ fn shell() -> u32 {
         pid = parent;
     }
     pid
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_told_without_what_it_sets_variables_to() {
+        for (word, expected) in [
+            ("make", "make"),
+            ("TOKEN=secret", "TOKEN=…"),
+            ("_t2=a=b", "_t2=…"),
+            ("CC=", "CC="),
+            ("--prefix=/usr", "--prefix=/usr"),
+            ("2a=b", "2a=b"),
+            ("=", "="),
+        ] {
+            assert_eq!(told(word), expected);
+        }
+    }
 }

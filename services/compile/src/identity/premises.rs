@@ -278,4 +278,53 @@ mod tests {
         std::fs::remove_dir(&path).unwrap();
         assert!(premises.listings_hold(&fingerprints, 0), "what is not there has nothing");
     }
+
+    #[test]
+    fn every_premise_is_told_to_the_trail() {
+        type Change = fn(&Path) -> std::io::Result<()>;
+        let changes: [(&str, Change); 6] = [
+            ("a file", |at| std::fs::write(at.join("file"), "something else")),
+            ("a link", |at| {
+                std::fs::remove_file(at.join("link"))?;
+                std::os::unix::fs::symlink("elsewhere", at.join("link"))
+            }),
+            ("what was absent", |at| std::fs::write(at.join("absent"), "")),
+            ("what was absent in no folder", |at| {
+                std::fs::create_dir(at.join("none"))?;
+                std::fs::write(at.join("none/absent"), "")
+            }),
+            ("a folder", |at| std::fs::write(at.join("folder/new"), "")),
+            ("a folder that was not", |at| std::fs::create_dir(at.join("no folder"))),
+        ];
+        for (about, change) in changes {
+            let folder = tempfile::tempdir().unwrap();
+            let at = folder.path();
+            std::fs::write(at.join("file"), "something").unwrap();
+            std::fs::create_dir(at.join("folder")).unwrap();
+            std::os::unix::fs::symlink("file", at.join("link")).unwrap();
+            let fingerprints = Fingerprints::new(std::sync::Arc::new(larder_service::SystemClock), 10);
+            let mut collector = Collector::new(&fingerprints, &larder_service::SystemClock);
+            // As if it had begun long after all of this was written.
+            collector.began = u64::MAX / 2;
+            collector.file(&at.join("file")).unwrap();
+            collector.follow(&at.join("link")).unwrap();
+            assert!(collector.absent(&at.join("absent")) && collector.absent(&at.join("none/absent")));
+            collector.folder(&at.join("folder"));
+            collector.folder(&at.join("no folder"));
+            let premises = collector.finish();
+            let mut trail = Trail::begin(u64::MAX / 2);
+            assert!(premises.hold(&fingerprints, &mut trail), "{about}");
+            let proof = trail.finish().expect("nothing is young");
+            assert!(proof.holds(), "{about}");
+            // The clock of files goes in steps: a change in the same one may not show.
+            let tick = tempfile::NamedTempFile::new().unwrap();
+            let written = || Stamp::of(&tick.path().metadata().unwrap()).mtime_ns;
+            let before = written();
+            while written() == before {
+                std::fs::write(tick.path(), "").unwrap();
+            }
+            change(at).unwrap();
+            assert!(!proof.holds(), "{about} changed");
+        }
+    }
 }

@@ -34,6 +34,36 @@ async fn a_header_that_appears_earlier_on_the_path_is_noticed() {
 }
 
 #[tokio::test]
+async fn one_call_reads_in_each_folder_what_lies_there() {
+    let sandbox = Sandbox::new();
+    let folders = ["one", "two"];
+    for (folder, value) in folders.into_iter().zip(1..) {
+        sandbox.write(&format!("{folder}/a.c"), "#include \"v.h\"\nint v = V;\n");
+        sandbox.write(&format!("{folder}/v.h"), &format!("#define V {value}\n"));
+    }
+    let args = ["-c", "a.c", "-o", "a.o"];
+    let client = |folder| sandbox.client("gcc").in_folder(sandbox.work().join(folder));
+    let objects = folders.map(|folder| {
+        client(folder).alone(&args);
+        sandbox.read(&format!("{folder}/a.o"))
+    });
+    assert_ne!(objects[0], objects[1]);
+    // The second hit is told by what the first had looked at.
+    for round in 0..3 {
+        for (folder, object) in folders.iter().zip(&objects) {
+            let done = client(folder).compile(&args).await;
+            if round == 0 {
+                let why = if *folder == "one" { "first_seen" } else { "input_changed" };
+                done.expect_stored(why);
+            } else {
+                done.expect_hit();
+            }
+            assert_eq!(&sandbox.read(&format!("{folder}/a.o")), object, "{folder}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_header_that_appears_where_a_link_led_nowhere_is_noticed() {
     let sandbox = Sandbox::new();
     sandbox.write("a.c", "#include <sub/v.h>\nint v = V;\n");

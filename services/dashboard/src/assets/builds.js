@@ -8,6 +8,10 @@ import { clock, count, micros, moment, percent, plural } from "./units.js";
 
 export const load = (id) => report(id ? `/api/v1/builds/${encodeURIComponent(id)}` : "/api/v1/builds");
 
+// As a shell would take it.
+const word = (text) => (/^[\w@%+=:,.\/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+const command = (build) => build.command.map(word).join(" ");
+
 const name = (build) => (build.root ? build.root.split("/").pop() || "/" : build.id);
 
 function list({ builds }) {
@@ -17,7 +21,7 @@ function list({ builds }) {
     builds.map((build) => {
       const counts = build.counts;
       return [
-        [h("a", { href: `#/builds/${encodeURIComponent(build.id)}` }, name(build)), h("div", { class: "note" }, build.root)],
+        [h("a", { href: `#/builds/${encodeURIComponent(build.id)}` }, name(build)), build.command.length > 0 && h("div", {}, h("code", {}, command(build))), h("div", { class: "note" }, build.root)],
         [build.tools.join(", ") || "–", build.open && h("span", { class: "outcome hit" }, " open")], moment(build.started_unix_ms),
         count(counts.hits), count(counts.misses), count(counts.uncacheable + counts.errors + counts.bypasses),
         micros(counts.avoided_us), micros(counts.overhead_us),
@@ -31,7 +35,7 @@ function one({ build, records, slowest }, sentences) {
     h("p", {}, h("a", { href: "#/builds" }, "← All builds")),
     h("h1", {}, name(build)),
     h("p", { class: "note" }, `${build.root || "no folder"} · ${build.id.startsWith("pid-") ? `called by process ${build.id.slice(4)}` : `session ${build.id}`} · ${moment(build.started_unix_ms)} to ${clock(build.latest_unix_ms)}${build.open ? " · open" : ""}`),
-    h("p", {}),
+    build.command.length > 0 && h("p", {}, h("code", {}, command(build))),
     h("div", { class: "grid" },
       figure("Hit rate", percent(counts.hits, counts.hits + counts.misses), outcomeBar(counts), legend(counts)),
       figure("Time saved", micros(counts.avoided_us), `${micros(counts.overhead_us)} of larder’s own`),

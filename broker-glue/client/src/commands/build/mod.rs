@@ -59,7 +59,7 @@ pub(super) fn run(build: &Build) -> anyhow::Result<ExitCode> {
     let Some((program, args)) = build.command.split_first() else {
         anyhow::bail!("no command is given\nhint: larder build -- cargo build");
     };
-    let keep = Keep::open(build.log.as_deref(), build.journal.as_deref(), false)?;
+    let keep = Keep::open(build.log.as_deref(), build.journal.as_deref(), false)?.of(&build.command);
     let larder = std::env::current_exe()?;
     let mut command = Command::new(program);
     let args = if build.keep_going { keep_going::with(program, args) } else { args.to_vec() };

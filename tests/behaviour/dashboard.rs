@@ -94,7 +94,13 @@ fn a_miss_is_shown_in_a_browser_beside_the_earlier_call_with_the_difference_mark
     open(&browser, &page, "misses");
     see(&browser, "Calls, latest first");
     // From a build to its calls.
+    let build = ["build", "--", "make", "TOKEN=secret", "all"];
+    sandbox.write_settled("Makefile", "all:\n\t$(CC) -c other.c\n");
+    assert!(sandbox.larder(build).status().expect("it runs").success());
     open(&browser, &page, "builds");
+    see(&browser, "make 'TOKEN=…' all");
+    assert!(!browser.text().contains("secret"), "{}", browser.text());
+    keep(&browser, "builds-light-1200");
     let link = wait_until("a build to be listed", || {
         let link = browser.script("return document.querySelector('tbody a')?.getAttribute('href') ?? null");
         link.as_str().map(str::to_owned)

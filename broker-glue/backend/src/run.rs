@@ -382,7 +382,7 @@ impl Life {
         let (days, board, clock) = (Arc::clone(&self.days), Arc::clone(&self.board), Arc::clone(&self.clock));
         let _ = tokio::task::spawn_blocking(move || {
             if let Some(store) = loaded.as_ref().and_then(|loaded| loaded.store.as_ref())
-                && let Err(error) = store.flush()
+                && let Err(error) = store.close()
             {
                 tracing::warn!("failed to write what was in memory: {error:#}");
             }

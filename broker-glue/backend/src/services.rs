@@ -59,6 +59,7 @@ pub(crate) fn load(
         blobs = found.blobs,
         actions = found.actions,
         relisted = found.relisted,
+        as_closed = found.as_closed,
         "the store is open"
     );
     if let Some(reason) = found.set_aside {
@@ -123,6 +124,12 @@ impl Keeper for Kept {
         Ok(handed?)
     }
 
+    fn close(&self) -> anyhow::Result<()> {
+        let handed = self.go.flush();
+        self.store.close()?;
+        Ok(handed?)
+    }
+
     fn evict(&self) -> anyhow::Result<()> {
         self.store.evict_if_needed()?;
         Ok(())
@@ -153,7 +160,7 @@ impl Keeper for Kept {
     }
 
     fn find(&self, name: &str) -> anyhow::Result<Found> {
-        Ok(views::found(&self.store.find_blobs(name), &self.store.find_actions(name)?))
+        Ok(views::found(&self.store.find_blobs(name)?, &self.store.find_actions(name)?))
     }
 }
 

@@ -27,6 +27,12 @@ pub(crate) trait Keeper: Send + Sync + 'static {
     /// When the disk is full, for example.
     fn flush(&self) -> anyhow::Result<()>;
 
+    /// The same, and lets go of the store for whoever opens it next. Everything fails from then on.
+    ///
+    /// # Errors
+    /// As [`Self::flush`].
+    fn close(&self) -> anyhow::Result<()>;
+
     /// Removes what is over the limit.
     ///
     /// # Errors

@@ -99,7 +99,9 @@ impl Core {
                 }
             }
         }
-        self.store.note_uses(hits.iter().map(|(key, known)| (key, &known.digest)));
+        if let Err(error) = self.store.note_uses(hits.iter().map(|(key, known)| (key, &known.digest))) {
+            tracing::debug!(%error, "failed to note that results were used");
+        }
         let avoided_us = hits.iter().map(|(_, known)| known.tool_us).sum();
         let bytes = hits.iter().map(|(_, known)| known.digest.size).sum();
         let hit_count = hits.len() as u64 + lost;

@@ -7,6 +7,7 @@ use std::error::Error;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -23,10 +24,19 @@ const FEW: u64 = 100;
 /// Lookups that are timed.
 const LOOKUPS: u64 = 20_000;
 
+/// The word before a folder and a number, for a process that only fills.
+const FILL: &str = "--fill";
+
 const OWNER: Owner = Owner::new("bench");
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let actions = std::env::args().skip(1).find_map(|word| word.parse().ok()).unwrap_or(100_000);
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [word, root, actions] = &args[..]
+        && word == FILL
+    {
+        return fill(Path::new(root), actions.parse()?);
+    }
+    let actions = args.iter().find_map(|word| word.parse().ok()).unwrap_or(100_000);
     let folder = tempfile::tempdir()?;
     let small = measure(&folder.path().join("small"), FEW)?;
     let large = measure(&folder.path().join("large"), actions)?;
@@ -35,9 +45,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (title, value) in [
         ("to store them, s", (|of: &Figures| of.filled.as_secs_f64()) as fn(&Figures) -> f64),
         ("to open, ms", |of| of.opened.as_secs_f64() * 1e3),
+        ("to open after a crash, ms", |of| of.crashed.as_secs_f64() * 1e3),
         ("resident memory, open, MB", |of| of.resident_mb),
+        ("the same in the end, MB", |of| of.resident_end_mb),
         ("a lookup, median, µs", |of| of.median.as_secs_f64() * 1e6),
         ("a lookup, 99th percentile, µs", |of| of.tail.as_secs_f64() * 1e6),
+        ("a lookup that reads and proves, median, µs", |of| of.first.as_secs_f64() * 1e6),
         ("to evict a tenth, ms", |of| of.evicted.as_secs_f64() * 1e3),
         ("the longest lookup meanwhile, ms", |of| of.longest.as_secs_f64() * 1e3),
     ] {
@@ -49,31 +62,32 @@ fn main() -> Result<(), Box<dyn Error>> {
 struct Figures {
     filled: Duration,
     opened: Duration,
+    crashed: Duration,
     resident_mb: f64,
+    resident_end_mb: f64,
     median: Duration,
     tail: Duration,
+    first: Duration,
     evicted: Duration,
     longest: Duration,
 }
 
 fn measure(root: &Path, actions: u64) -> Result<Figures, Box<dyn Error>> {
     let start = Instant::now();
-    let store = open(root, u64::MAX)?;
-    for from in (0..actions).step_by(usize::try_from(BATCH)?) {
-        let results =
-            (from..actions.min(from + BATCH)).map(|number| Ok((key(number), result(&store, number)?)));
-        store.put_actions(OWNER, &results.collect::<Result<Vec<_>, Box<dyn Error>>>()?)?;
+    let filled = Command::new(std::env::current_exe()?)
+        .args([FILL.as_ref(), root.as_os_str()])
+        .arg(actions.to_string())
+        .status()?;
+    if !filled.success() {
+        return Err("filling the store failed".into());
     }
-    store.flush()?;
     let filled = start.elapsed();
-    let held = store.usage().bytes;
-    drop(store);
 
-    let before = resident_mb()?;
     let start = Instant::now();
-    let store = open(root, held)?;
+    let store = open(root, u64::MAX)?;
     let opened = start.elapsed();
-    let resident_mb = resident_mb()? - before;
+    let held = store.usage().bytes;
+    let resident_mb = resident_mb()?;
     // The first look at each proves its blobs: that is the price of a restart, and not of a lookup.
     let numbers =
         |seed: u64| (0..LOOKUPS.min(actions * 4)).map(move |at| scattered(at ^ seed) % actions.min(2_000));
@@ -85,7 +99,17 @@ fn measure(root: &Path, actions: u64) -> Result<Figures, Box<dyn Error>> {
         times.push(look(&store, number)?);
     }
     times.sort_unstable();
+    let mut first_times = Vec::new();
+    for number in (2_000..actions).take(2_000).map(scattered) {
+        first_times.push(look(&store, number % actions)?);
+    }
+    first_times.sort_unstable();
+    let first = first_times.get(first_times.len() / 2).copied().unwrap_or_default();
     drop(store);
+    // Not closed, as after a crash.
+    let start = Instant::now();
+    drop(open(root, held)?);
+    let crashed = start.elapsed();
 
     // A limit that makes nine tenths of what is held too much, by a little.
     let store = open(root, held - 1)?;
@@ -110,10 +134,24 @@ fn measure(root: &Path, actions: u64) -> Result<Figures, Box<dyn Error>> {
         let took = start.elapsed();
         evicted.map(|_| (took, looking.join().unwrap_or_default()))
     })?;
+    let resident_end_mb = self::resident_mb()?;
     drop(store);
     fs::remove_dir_all(root)?;
     let at = |share: usize| times[(times.len() - 1) * share / 100];
-    Ok(Figures { filled, opened, resident_mb, median: at(50), tail: at(99), evicted, longest })
+    Ok(Figures { filled, opened, crashed, resident_mb, resident_end_mb, median: at(50), tail: at(99), first, evicted, longest })
+}
+
+/// Fills the store, in a process of its own: what that takes in memory is not what an open one takes.
+fn fill(root: &Path, actions: u64) -> Result<(), Box<dyn Error>> {
+    let store = open(root, u64::MAX)?;
+    for from in (0..actions).step_by(usize::try_from(BATCH)?) {
+        let results =
+            (from..actions.min(from + BATCH)).map(|number| Ok((key(number), result(&store, number)?)));
+        store.put_actions(OWNER, &results.collect::<Result<Vec<_>, Box<dyn Error>>>()?)?;
+        // As the daemon does, about once a second.
+        store.flush()?;
+    }
+    Ok(store.close()?)
 }
 
 fn open(root: &Path, limit_bytes: u64) -> Result<Store, Box<dyn Error>> {

@@ -9,24 +9,27 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use larder_service::{Clock, Digest};
 use tempfile::NamedTempFile;
 
-use crate::catalog::{Candidate, Catalog, Name};
+use crate::catalog::{Catalog, Name};
 use crate::content;
 use crate::folder::{Folder, is_absence};
 use crate::index::Index;
+use crate::oldest::Candidate;
 use crate::pins::Pins;
 use crate::pulse::Pulse;
 use crate::row::{BlobRow, BlobStamp, RecordRow};
-use crate::{MAX_RECORD_BYTES, Owner, RecordId, StoreError, Tier};
+use crate::{MAX_RECORD_BYTES, Owner, RecordId, StoreError, Tier, closed, stock};
 
 /// Blobs and records on disk: the tier that decides.
 pub struct DiskTier {
     pub(crate) folder: Folder,
-    pub(crate) index: Index,
+    pub(crate) index: Arc<Index>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) pins: Pins,
     pub(crate) pulse: Pulse,
     /// Also held while a blob's file is put in place or removed, so that the two agree.
     pub(crate) catalog: Mutex<Catalog>,
+    /// Held by the one who writes what is only in memory.
+    pub(crate) flushing: Mutex<()>,
     /// Blobs found damaged or gone.
     pub(crate) damaged: AtomicU64,
     /// Keeps other processes away.
@@ -50,7 +53,7 @@ impl DiskTier {
 
     /// The file of the blob `digest`, of which only name, kind and size are as they should be.
     pub(crate) fn look(&self, digest: &Digest) -> Result<Option<BlobFile>, StoreError> {
-        let Some(proof) = self.use_blob(digest) else { return Ok(None) };
+        let Some(proof) = self.use_blob(digest)? else { return Ok(None) };
         let path = self.folder.blob(digest);
         let metadata = match path.symlink_metadata() {
             Ok(metadata) => metadata,
@@ -86,7 +89,7 @@ impl DiskTier {
         }
         let unchanged = BlobStamp::of(&file.metadata().map_err(failed)?) == stamp;
         if !blob.proven && unchanged && stamp.proves_content_at(now) {
-            self.catalog().prove_blob(digest, stamp);
+            self.catalog().prove_blob(digest, stamp)?;
         }
         Ok(Some((content, stamp)))
     }
@@ -96,10 +99,10 @@ impl DiskTier {
         let mut catalog = self.catalog();
         let now = self.folder.blob(digest).symlink_metadata().ok().map(|now| BlobStamp::of(&now));
         // Someone may have put a sound one in its place meanwhile.
-        if now == stamp && catalog.has_blob(digest) {
+        if now == stamp && catalog.has_blob(digest)? {
             tracing::warn!(%digest, "a blob was damaged or removed, and is dropped");
             self.damaged.fetch_add(1, Ordering::Relaxed);
-            catalog.drop_blob(digest);
+            catalog.drop_blob(digest)?;
             self.folder.remove(digest)?;
         }
         Ok(None)
@@ -119,8 +122,7 @@ impl DiskTier {
         let mut catalog = self.catalog();
         self.folder.place(file, digest)?;
         // It may be changed in this tick of the clock without a trace, so nothing is proven yet.
-        catalog.put_blob(*digest, BlobRow { last_use: self.clock.unix_ms(), stamp: None });
-        Ok(())
+        catalog.put_blob(*digest, BlobRow { last_use: self.clock.unix_ms(), stamp: None })
     }
 
     /// Keeps `records` as `owner`'s, all or none of them.
@@ -139,26 +141,30 @@ impl DiskTier {
             }
             rows.push((*id, &bytes[..], RecordRow { last_use, size, owner }));
         }
+        let replaced = {
+            let mut catalog = self.catalog();
+            rows.iter().map(|(id, _, _)| catalog.record(id)).collect::<Result<Vec<_>, _>>()?
+        };
         self.index.put_records(&rows)?;
         let mut catalog = self.catalog();
-        for (id, _, row) in rows {
-            catalog.know_record(id, row);
+        for ((id, _, row), replaced) in rows.into_iter().zip(replaced) {
+            catalog.know_record(id, row, replaced.as_ref());
         }
         Ok(())
     }
 
     /// Notes a use of the blob `digest`, whichever tier answers it; its proof, if it is there and has one.
-    pub(crate) fn use_blob(&self, digest: &Digest) -> Option<Option<BlobStamp>> {
+    pub(crate) fn use_blob(&self, digest: &Digest) -> Result<Option<Option<BlobStamp>>, StoreError> {
         self.catalog().use_blob(digest, self.clock.unix_ms())
     }
 
     /// The record `id`, for someone who only looks: that is no use of it.
     pub(crate) fn look_at_record(&self, id: &RecordId) -> Result<Option<Vec<u8>>, StoreError> {
-        if self.catalog().has_record(id) { self.index.record(id) } else { Ok(None) }
+        if self.catalog().has_record(id)? { self.index.record(id) } else { Ok(None) }
     }
 
     /// Notes a use of the record `id`, whichever tier answers it; whether it is there.
-    pub(crate) fn use_record(&self, id: &RecordId) -> bool {
+    pub(crate) fn use_record(&self, id: &RecordId) -> Result<bool, StoreError> {
         self.catalog().use_record(id, self.clock.unix_ms())
     }
 
@@ -173,29 +179,59 @@ impl DiskTier {
     }
 
     fn evict_one(&self, catalog: &mut Catalog, candidate: &Candidate) -> Result<bool, StoreError> {
-        if catalog.outdates(candidate) {
+        let last_use = match candidate.name {
+            Name::Blob(digest) => catalog.blob(&digest)?.map(|row| row.last_use),
+            Name::Record(id) => catalog.record(&id)?.map(|row| row.last_use),
+        };
+        // It was used since it was listed, or is gone.
+        if last_use != Some(candidate.last_use) {
             return Ok(false);
         }
         match candidate.name {
             Name::Blob(digest) if self.pins.pinned(&digest) => return Ok(false),
             Name::Blob(digest) => {
                 self.folder.remove(&digest)?;
-                catalog.drop_blob(&digest);
+                catalog.drop_blob(&digest)?;
             }
-            Name::Record(id) => catalog.drop_record(&id),
+            Name::Record(id) => catalog.drop_record(&id)?,
         }
         Ok(true)
     }
 
+    /// Removes `ids`, which the catalog has no longer, from the index.
+    pub(crate) fn drop_from_index(&self, ids: &[RecordId]) -> Result<(), StoreError> {
+        self.index.drop_records(ids)?;
+        self.catalog().forget_records(ids);
+        Ok(())
+    }
+
     /// Writes what is only in memory.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
+        let _alone = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
         let changes = self.catalog().take_changes();
-        let Err(error) = self.index.flush(&changes) else { return Ok(()) };
-        self.catalog().return_changes(&changes);
-        // The index library does not get over an error by itself.
+        let Err(error) = self.index.flush(&changes) else {
+            self.catalog().written();
+            return Ok(());
+        };
+        let mut catalog = self.catalog();
+        catalog.give_back();
+        // The index library does not get over an error by itself, and then has lost what came after the latest flush.
         self.index.reopen()?;
-        self.catalog().doubt_index();
+        (*catalog, _) = stock::take(&self.folder, &self.index, &*self.clock)?;
         Err(error)
+    }
+
+    /// Writes what is only in memory, and closes the store, so that it is opened quickly the next time. Everything fails from
+    /// then on.
+    pub(crate) fn close(&self) -> Result<(), StoreError> {
+        self.flush()?;
+        // Who has it knows of every change; and of none that comes now.
+        let catalog = self.catalog();
+        if self.index.close() && catalog.changes() == 0 {
+            closed::leave(&self.folder, self.clock.boot(), catalog.totals())
+                .map_err(|error| StoreError::write(&self.folder.index(), error))?;
+        }
+        Ok(())
     }
 }
 
@@ -213,7 +249,7 @@ impl Tier for DiskTier {
     }
 
     fn record(&self, id: &RecordId) -> Result<Option<Arc<[u8]>>, StoreError> {
-        if !self.use_record(id) {
+        if !self.use_record(id)? {
             return Ok(None);
         }
         let bytes = self.index.record(id)?;
@@ -228,8 +264,8 @@ impl Tier for DiskTier {
     }
 
     fn drop_record(&self, id: &RecordId) -> Result<(), StoreError> {
-        self.catalog().drop_record(id);
-        self.index.drop_records(&[*id])
+        self.catalog().drop_record(id)?;
+        self.drop_from_index(&[*id])
     }
 
     fn blob(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
@@ -255,8 +291,7 @@ impl Tier for DiskTier {
     fn drop_blob(&self, digest: &Digest) -> Result<(), StoreError> {
         let mut catalog = self.catalog();
         self.folder.remove(digest)?;
-        catalog.drop_blob(digest);
-        Ok(())
+        catalog.drop_blob(digest)
     }
 }
 

@@ -2,13 +2,18 @@
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use crate::catalog::{Candidate, Name};
+use crate::catalog::Name;
+use crate::oldest::{Candidate, Oldest};
 use crate::{RecordId, Store, StoreError, Tier as _};
 
 /// How much is removed in one step, which lookups wait for; more steps would be more waiting for lookups.
-const EVICTED_AT_ONCE: usize = 32;
-const DROPPED_AT_ONCE: usize = 256;
+const EVICTED_AT_ONCE: usize = 8;
+const DROPPED_AT_ONCE: usize = 64;
+
+/// Pause after a step. A lock goes to whoever comes first: without it, those who wait would find it taken again each time.
+const PAUSE: Duration = Duration::from_micros(50);
 
 /// What was evicted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,21 +35,40 @@ impl Store {
     pub fn evict_if_needed(&self) -> Result<Evicted, StoreError> {
         // Who finds another thread at it need not wait: it makes room for both.
         let Ok(_alone) = self.evicting.try_lock() else { return Ok(Evicted::default()) };
-        let mut candidates = {
-            let catalog = self.disk.catalog();
-            if catalog.bytes() <= self.limit_bytes {
-                return Ok(Evicted::default());
-            }
-            catalog.candidates()
-        };
-        // What was used longest ago first; nobody waits for the sorting.
-        candidates.sort_unstable();
-        let target = self.limit_bytes - self.limit_bytes / 10;
-        let excess = self.disk.catalog().bytes().saturating_sub(target);
-        let (evicted, failure) = self.evict_each(&candidates, excess)?;
+        let bytes = || self.disk.catalog().bytes();
+        if bytes() <= self.limit_bytes {
+            return Ok(Evicted::default());
+        }
+        let excess = bytes().saturating_sub(self.limit_bytes - self.limit_bytes / 10);
+        let (evicted, failure) = self.evict_oldest(u64::MAX, excess)?;
         self.evicted_blobs.fetch_add(evicted.blobs, Ordering::Relaxed);
         tracing::debug!(blobs = evicted.blobs, records = evicted.records, bytes = evicted.bytes, "evicted");
         failure.map_or(Ok(evicted), Err)
+    }
+
+    /// Removes what was used longest ago, and not after `until`, Unix time in milliseconds, until `bytes` are free; what is
+    /// pinned, or used meanwhile, stays. Tells what was removed, and the first failure.
+    pub(crate) fn evict_oldest(
+        &self,
+        until: u64,
+        bytes: u64,
+    ) -> Result<(Evicted, Option<StoreError>), StoreError> {
+        let mut oldest = Oldest::of(&self.disk, until);
+        let mut evicted = Evicted::default();
+        let mut failure = None;
+        while evicted.bytes < bytes {
+            // Nobody waits for the listing.
+            let part = oldest.next_part()?;
+            if part.is_empty() {
+                break;
+            }
+            let (some, failed) = self.evict_each(&part, bytes - evicted.bytes)?;
+            evicted.blobs += some.blobs;
+            evicted.records += some.records;
+            evicted.bytes += some.bytes;
+            failure = failure.or(failed);
+        }
+        Ok((evicted, failure))
     }
 
     /// Removes `candidates` in their order until `bytes` are free; what is pinned, or used meanwhile, stays. Tells what was
@@ -69,7 +93,9 @@ impl Store {
             let (some, later) =
                 rest.split_at(rest.iter().take(EVICTED_AT_ONCE).take_while(is_wanted).count());
             rest = later;
-            for (candidate, outcome) in self.disk.evict(some) {
+            let outcomes = self.disk.evict(some);
+            std::thread::sleep(PAUSE);
+            for (candidate, outcome) in outcomes {
                 match outcome {
                     Ok(true) => {}
                     Ok(false) => continue,
@@ -97,14 +123,18 @@ impl Store {
     /// Removes `records`, which the catalog lists no longer, from index and memory.
     fn drop_evicted(&self, records: &[RecordId]) -> Result<(), StoreError> {
         for records in records.chunks(DROPPED_AT_ONCE) {
-            let _alone = self.records.write().unwrap_or_else(PoisonError::into_inner);
+            let alone = self.records.write().unwrap_or_else(PoisonError::into_inner);
             // Some may have been put again meanwhile.
-            let gone = |id: &&RecordId| !self.disk.catalog().has_record(id);
-            let records: Vec<RecordId> = records.iter().filter(gone).copied().collect();
-            for id in &records {
-                self.memory.drop_record(id)?;
+            let mut gone = Vec::with_capacity(records.len());
+            for id in records {
+                if !self.disk.catalog().has_record(id)? {
+                    self.memory.drop_record(id)?;
+                    gone.push(*id);
+                }
             }
-            self.disk.index.drop_records(&records)?;
+            self.disk.drop_from_index(&gone)?;
+            drop(alone);
+            std::thread::sleep(PAUSE);
         }
         Ok(())
     }

@@ -73,20 +73,23 @@ impl Folder {
         }
     }
 
-    /// All blobs by their names; nothing is said of their content. What is no blob's name is passed over.
-    pub(crate) fn list(&self) -> Result<Vec<Digest>, StoreError> {
-        let mut digests = Vec::new();
+    /// Fails where the folder of all blobs cannot be listed.
+    pub(crate) fn look(&self) -> Result<(), StoreError> {
         let blobs = self.blobs();
-        let shelves = fs::read_dir(&blobs).map_err(|error| StoreError::read(&blobs, error))?;
-        for shelf in shelves.flatten() {
-            // A shelf that cannot be listed is as good as empty: its blobs are written anew.
-            let Ok(entries) = fs::read_dir(shelf.path()) else { continue };
-            let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-            digests.extend(
-                names.filter_map(|name| parse(&name)).filter(|digest| shelf.file_name() == digest.hex()[..2]),
-            );
-        }
-        Ok(digests)
+        fs::read_dir(&blobs).map(drop).map_err(|error| StoreError::read(&blobs, error))
+    }
+
+    /// The folder of all blobs whose hash begins with `number`.
+    pub(crate) fn shelf_path(&self, number: u8) -> PathBuf {
+        self.blobs().join(format!("{number:02x}"))
+    }
+
+    /// These blobs by their names; nothing is said of their content. What is no blob's name is passed over. A shelf that cannot
+    /// be listed is as good as empty: its blobs are written anew.
+    pub(crate) fn shelf(&self, number: u8) -> Vec<Digest> {
+        let entries = fs::read_dir(self.shelf_path(number)).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        names.filter_map(|name| parse(&name)).filter(|digest| digest.hash[0] == number).collect()
     }
 
     /// A new file that no one else writes, gone when it is dropped.
@@ -193,7 +196,8 @@ mod tests {
         fs::create_dir(store.blobs().join("zz")).unwrap();
         fs::write(store.blobs().join("zz").join(name), "").unwrap();
         fs::write(store.blobs().join("file"), "").unwrap();
-        assert_eq!(store.list().unwrap(), [digest]);
+        let listed: Vec<_> = (0..=u8::MAX).flat_map(|number| store.shelf(number)).collect();
+        assert_eq!(listed, [digest]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use larder_service::Key;
 
 use crate::action::ActionResult;
+use crate::closed::Closed;
 use crate::record::{self, RecordId};
 use crate::row::{self, BlobRow, RecordRow};
 
@@ -19,11 +20,14 @@ pub enum Form {
     Digest,
     /// A record's name.
     RecordId,
+    /// The note of a store that was closed.
+    Closed,
 }
 
 impl Form {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Action, Self::BlobRow, Self::RecordRow, Self::Digest, Self::RecordId];
+    pub const ALL: [Self; 6] =
+        [Self::Action, Self::BlobRow, Self::RecordRow, Self::Digest, Self::RecordId, Self::Closed];
 
     /// What was read from `bytes`, written again; `None` where they are not of this form.
     #[must_use]
@@ -34,6 +38,7 @@ impl Form {
             Self::RecordRow => RecordRow::decode(bytes).ok().map(|row| row.encode()),
             Self::Digest => row::decode_digest(bytes).ok().map(|digest| row::encode_digest(&digest).to_vec()),
             Self::RecordId => RecordId::decode(bytes).ok().map(|id| id.encode().to_vec()),
+            Self::Closed => Closed::decode(bytes).ok().map(|closed| closed.encode()),
         }
     }
 }

@@ -2,18 +2,18 @@
 //!
 //! It is a cache's index: one that cannot be read is set aside, and a new one begun.
 
-use std::fs;
-use std::io::{self, Write as _};
+mod listing;
+mod open;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use larder_service::Digest;
-use redb::{Database, Durability, ReadableDatabase as _, ReadableTable as _, Table, TableDefinition};
+use redb::{Database, Durability, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
 use crate::StoreError;
 use crate::catalog::Changes;
-use crate::folder;
 use crate::record::{self, RecordId};
 use crate::row::{self, BlobRow, RecordRow};
 
@@ -29,20 +29,11 @@ const RECORD_ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rec
 /// Pages that the index library keeps in memory, bytes.
 const CACHE_BYTES: usize = 32 << 20;
 
-/// How often opening may end the process before the index is held to be the cause.
-const FATAL_OPENS: u64 = 2;
-
-/// All rows of an index.
-#[derive(Default)]
-pub(crate) struct Rows {
-    pub(crate) blobs: Vec<(Digest, BlobRow)>,
-    pub(crate) records: Vec<(RecordId, RecordRow)>,
-}
-
 /// An index that has just been opened.
 pub(crate) struct Opened {
     pub(crate) index: Index,
-    pub(crate) rows: Rows,
+    /// It is the one that was closed in an orderly way, as far as could be seen without reading it.
+    pub(crate) as_closed: bool,
     /// Why the earlier one was set aside.
     pub(crate) set_aside: Option<String>,
 }
@@ -56,22 +47,26 @@ pub(crate) struct Index {
     database: RwLock<Option<Database>>,
     /// There are records that a crash would lose.
     unflushed: AtomicBool,
+    /// It was found damaged, and is to be opened again.
+    doubted: AtomicBool,
 }
 
 impl Index {
-    /// Opens the index in `folder`, or begins a new one.
-    pub(crate) fn open(folder: &Path, boot: u64) -> Result<Opened, StoreError> {
-        let path = folder.join("larder.redb");
-        let (database, rows, set_aside) = open_or_begin(folder, &path, boot)?;
+    /// Opens the index in `folder`, or begins a new one. `closed`: the file is as its last user left it who closed it in an
+    /// orderly way, in this run of the machine; then it is not read to its end first.
+    pub(crate) fn open(folder: &Path, boot: u64, closed: bool) -> Result<Opened, StoreError> {
+        let path = path(folder);
+        let (database, how) = open::open_or_begin(folder, &path, boot, closed)?;
         Ok(Opened {
             index: Self {
                 path,
                 boot,
                 database: RwLock::new(Some(database)),
                 unflushed: AtomicBool::new(false),
+                doubted: AtomicBool::new(false),
             },
-            rows,
-            set_aside,
+            as_closed: how.as_closed,
+            set_aside: how.set_aside,
         })
     }
 
@@ -80,18 +75,43 @@ impl Index {
     pub(crate) fn reopen(&self) -> Result<(), StoreError> {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         // The file is locked until it is closed.
-        let old = database.take();
-        let _ = guarded(|| {
-            drop(old);
-            Ok(())
-        });
+        drop_guarded(database.take());
         let folder = self.path.parent().unwrap_or(&self.path);
-        let (opened, _, set_aside) = open_or_begin(folder, &self.path, self.boot)?;
-        if let Some(reason) = set_aside {
+        let (opened, how) = open::open_or_begin(folder, &self.path, self.boot, false)?;
+        if let Some(reason) = how.set_aside {
             tracing::warn!(reason, "the index was set aside");
         }
         *database = Some(opened);
+        self.unflushed.store(false, Ordering::Release);
+        self.doubted.store(false, Ordering::Release);
         Ok(())
+    }
+
+    /// Closes the file; whether nothing was lost by it. Everything fails from now on.
+    pub(crate) fn close(&self) -> bool {
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        let whole = database.is_some()
+            && !self.unflushed.load(Ordering::Acquire)
+            && !self.doubted.load(Ordering::Acquire);
+        drop_guarded(database.take()) && whole
+    }
+
+    /// The row of the blob `digest`.
+    pub(crate) fn blob_row(&self, digest: &Digest) -> Result<Option<BlobRow>, StoreError> {
+        self.with(|database| {
+            let table = database.begin_read()?.open_table(BLOBS)?;
+            let row = table.get(&row::encode_digest(digest)[..])?;
+            row.map(|row| BlobRow::decode(row.value()).map_err(damaged)).transpose()
+        })
+    }
+
+    /// The row of the record `id`.
+    pub(crate) fn record_row(&self, id: &RecordId) -> Result<Option<RecordRow>, StoreError> {
+        self.with(|database| {
+            let table = database.begin_read()?.open_table(RECORD_ROWS)?;
+            let row = table.get(&id.encode()[..])?;
+            row.map(|row| RecordRow::decode(row.value()).map_err(damaged)).transpose()
+        })
     }
 
     /// The record `id`; `None` also when it is damaged.
@@ -143,6 +163,9 @@ impl Index {
 
     /// Writes `changes` and everything before it to the disk.
     pub(crate) fn flush(&self, changes: &Changes) -> Result<(), StoreError> {
+        if self.doubted.load(Ordering::Acquire) {
+            return Err(StoreError::Index { path: self.path.clone(), reason: "it is damaged".to_owned() });
+        }
         let unflushed = self.unflushed.swap(false, Ordering::AcqRel);
         if !unflushed && changes.blobs.is_empty() && changes.records.is_empty() {
             return Ok(());
@@ -179,9 +202,30 @@ impl Index {
         guarded(|| work(database)).map_err(|error| {
             // The next flush finds out whether the index is still of use.
             self.unflushed.store(true, Ordering::Release);
+            if !matches!(error, redb::Error::Io(_)) {
+                self.doubted.store(true, Ordering::Release);
+            }
             failure(&self.path, error)
         })
     }
+}
+
+/// The index file in `folder`.
+pub(crate) fn path(folder: &Path) -> PathBuf {
+    folder.join("larder.redb")
+}
+
+fn damaged(error: crate::bytes::DecodeError) -> redb::Error {
+    redb::Error::Corrupted(error.to_string())
+}
+
+/// Closes a file; whether that came to an end.
+fn drop_guarded(database: Option<Database>) -> bool {
+    guarded(|| {
+        drop(database);
+        Ok(())
+    })
+    .is_ok()
 }
 
 /// The index library answers some damage with a panic.
@@ -196,141 +240,5 @@ fn failure(path: &Path, error: redb::Error) -> StoreError {
         redb::Error::DatabaseAlreadyOpen => StoreError::InUse { path: path.to_owned() },
         redb::Error::Io(error) => StoreError::write(path, error),
         error => StoreError::Index { path: path.to_owned(), reason: error.to_string() },
-    }
-}
-
-fn open_or_begin(
-    folder: &Path,
-    path: &Path,
-    boot: u64,
-) -> Result<(Database, Rows, Option<String>), StoreError> {
-    let attempts = Attempts(folder.join("opening"));
-    let damage = if attempts.note() > FATAL_OPENS {
-        "opening it ended the process several times".to_owned()
-    } else if path.is_symlink() {
-        "it is a link".to_owned()
-    } else {
-        match guarded(|| open(path, boot)) {
-            Ok((database, rows)) => {
-                attempts.forget();
-                return Ok((database, rows, None));
-            }
-            Err(error) if is_transient(&error) => {
-                attempts.forget();
-                return Err(failure(path, error));
-            }
-            Err(error) => error.to_string(),
-        }
-    };
-    tracing::warn!(path = %path.display(), damage, "the index is set aside");
-    set_aside(path).map_err(|error| StoreError::write(path, error))?;
-    let (database, rows) = guarded(|| open(path, boot)).map_err(|error| failure(path, error))?;
-    attempts.forget();
-    Ok((database, rows, Some(damage)))
-}
-
-/// Whether `error` says nothing about the file itself.
-fn is_transient(error: &redb::Error) -> bool {
-    const MACHINE: [rustix::io::Errno; 3] =
-        [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE, rustix::io::Errno::NOMEM];
-    match error {
-        redb::Error::DatabaseAlreadyOpen => true,
-        redb::Error::Io(error) => {
-            matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-                || rustix::io::Errno::from_io_error(error).is_some_and(|errno| MACHINE.contains(&errno))
-        }
-        _ => false,
-    }
-}
-
-/// Keeps the latest broken index for whoever wants to know.
-fn set_aside(path: &Path) -> io::Result<()> {
-    let aside = path.with_file_name("broken.redb");
-    folder::remove(&aside)?;
-    match fs::rename(path, aside) {
-        Err(error) if !folder::is_absence(&error) => Err(error),
-        _ => Ok(()),
-    }
-}
-
-fn open(path: &Path, boot: u64) -> Result<(Database, Rows), redb::Error> {
-    let mut database = Database::builder().set_cache_size(CACHE_BYTES).create(path)?;
-    // Later reads trust the pages.
-    if !database.check_integrity()? {
-        tracing::info!(path = %path.display(), "the index was repaired");
-    }
-    let transaction = database.begin_write()?;
-    {
-        let mut meta = transaction.open_table(META)?;
-        let version = meta.get("version")?.map(|version| version.value());
-        if version.is_some_and(|version| !VERSIONS.contains(&version)) {
-            return Err(redb::Error::Corrupted("it is of another version".to_owned()));
-        }
-        meta.insert("version", VERSIONS.end())?;
-        let same_run = meta.insert("boot", boot)?.is_some_and(|earlier| earlier.value() == boot);
-        for table in [BLOBS, RECORDS, RECORD_ROWS] {
-            transaction.open_table(table)?;
-        }
-        if !same_run {
-            doubt(&mut transaction.open_table(BLOBS)?)?;
-        }
-    }
-    transaction.commit()?;
-    let rows = read_rows(&database)?;
-    Ok((database, rows))
-}
-
-/// Forgets what proves the content of blobs. When a machine stops, a file may be left with its name, size and times and
-/// other content: nothing waits for blobs to be on the disk, and a proof is only worth what a running kernel says.
-fn doubt(blobs: &mut Table<'_, &[u8], &[u8]>) -> Result<(), redb::Error> {
-    let mut doubted = Vec::new();
-    for entry in blobs.iter()? {
-        let (key, value) = entry?;
-        let row =
-            BlobRow::decode(value.value()).map_err(|error| redb::Error::Corrupted(error.to_string()))?;
-        if row.stamp.is_some() {
-            doubted.push((key.value().to_vec(), BlobRow { stamp: None, ..row }));
-        }
-    }
-    for (key, row) in doubted {
-        blobs.insert(&key[..], &row.encode()[..])?;
-    }
-    Ok(())
-}
-
-fn read_rows(database: &Database) -> Result<Rows, redb::Error> {
-    let damage = |error: crate::bytes::DecodeError| redb::Error::Corrupted(error.to_string());
-    let transaction = database.begin_read()?;
-    let mut rows = Rows::default();
-    for entry in transaction.open_table(BLOBS)?.iter()? {
-        let (key, value) = entry?;
-        let digest = row::decode_digest(key.value()).map_err(damage)?;
-        rows.blobs.push((digest, BlobRow::decode(value.value()).map_err(damage)?));
-    }
-    for entry in transaction.open_table(RECORD_ROWS)?.iter()? {
-        let (key, value) = entry?;
-        let id = RecordId::decode(key.value()).map_err(damage)?;
-        rows.records.push((id, RecordRow::decode(value.value()).map_err(damage)?));
-    }
-    Ok(rows)
-}
-
-/// Counts openings that did not come to an end: where a panic ends the process, the next one would go the same way.
-struct Attempts(PathBuf);
-
-impl Attempts {
-    /// Counts one more. A disk that does not take the count is no reason not to open.
-    fn note(&self) -> u64 {
-        let count = || -> io::Result<u64> {
-            let mut file = folder::append(&self.0)?;
-            file.write_all(b".")?;
-            Ok(file.metadata()?.len())
-        };
-        count().unwrap_or(0)
-    }
-
-    fn forget(&self) {
-        // At worst the next opening begins with a new index.
-        let _ = folder::remove(&self.0);
     }
 }

@@ -1,20 +1,18 @@
 //! Opens a store, whatever is in its folder.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use larder_service::Clock;
 
-use crate::StoreError;
 use crate::catalog::Catalog;
 use crate::disk::DiskTier;
 use crate::folder::Folder;
-use crate::index::{Index, Rows};
+use crate::index::Index;
 use crate::pins::Pins;
 use crate::pulse::Pulse;
-use crate::row::{BlobRow, BlobStamp};
+use crate::{StoreError, closed, stock};
 
 /// What was found when a store was opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +26,8 @@ pub struct OpenReport {
     pub actions: u64,
     /// Why the index was set aside and a new one begun; all records are lost then.
     pub set_aside: Option<String>,
+    /// It was found as it had been closed, and nothing was looked at one by one.
+    pub as_closed: bool,
 }
 
 impl DiskTier {
@@ -39,58 +39,33 @@ impl DiskTier {
         let folder = Folder::make(root)?;
         let lock = folder.lock()?;
         folder.empty_tmp();
-        let opened = Index::open(&folder.index(), clock.boot())?;
-        let (catalog, relisted) = catalog(&folder, opened.rows, &*clock)?;
+        let closed = closed::take(&folder, clock.boot());
+        let opened = Index::open(&folder.index(), clock.boot(), closed.is_some())?;
+        let index = Arc::new(opened.index);
+        let closed = closed.filter(|_| opened.as_closed);
+        let (catalog, relisted) = match closed {
+            Some(totals) => (Catalog::new(Arc::clone(&index), totals), 0),
+            None => stock::take(&folder, &index, &*clock)?,
+        };
+        let totals = catalog.totals();
         let report = OpenReport {
-            blobs: catalog.blobs(),
+            blobs: totals.blobs,
             relisted,
-            actions: catalog.actions(),
+            actions: totals.actions,
             set_aside: opened.set_aside,
+            as_closed: closed.is_some(),
         };
         let tier = Self {
             folder,
-            index: opened.index,
+            index,
             clock,
             pins: Pins::default(),
             pulse: Pulse::default(),
             catalog: Mutex::new(catalog),
+            flushing: Mutex::default(),
             damaged: AtomicU64::new(0),
             _lock: lock,
         };
         Ok((tier, report))
     }
-}
-
-/// What the folder holds, with what the index knows of it; and how many blobs it did not know.
-fn catalog(folder: &Folder, rows: Rows, clock: &dyn Clock) -> Result<(Catalog, u64), StoreError> {
-    let mut catalog = Catalog::default();
-    let mut known: HashMap<_, _> = rows.blobs.into_iter().collect();
-    let mut relisted = 0;
-    for digest in folder.list()? {
-        if let Some(row) = known.remove(&digest) {
-            catalog.know_blob(digest, row);
-            continue;
-        }
-        match folder.blob(&digest).symlink_metadata() {
-            Ok(metadata) if metadata.is_file() && metadata.len() == digest.size => {
-                relisted += 1;
-                // The best that is known of its last use is when it was written.
-                let written = u64::try_from(BlobStamp::of(&metadata).mtime_ns / 1_000_000).unwrap_or(0);
-                let last_use = written.min(clock.unix_ms());
-                catalog.put_blob(digest, BlobRow { last_use, stamp: None });
-            }
-            _ => {
-                // It stays in no one's way: it is not listed.
-                let _ = folder.remove(&digest);
-            }
-        }
-    }
-    for (digest, row) in known {
-        catalog.put_blob(digest, row);
-        catalog.drop_blob(&digest);
-    }
-    for (id, row) in rows.records {
-        catalog.know_record(id, row);
-    }
-    Ok((catalog, relisted))
 }

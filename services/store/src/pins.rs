@@ -49,6 +49,11 @@ impl Pins {
         }
     }
 
+    /// All that are pinned.
+    pub(crate) fn all(&self) -> Vec<Digest> {
+        self.lock().counts.keys().copied().collect()
+    }
+
     pub(crate) fn pinned(&self, digest: &Digest) -> bool {
         self.lock().counts.contains_key(digest)
     }

@@ -50,18 +50,26 @@ impl Store {
         for digest in digests {
             self.disk.pins.pin(connection, digest);
         }
-        let catalog = self.disk.catalog();
-        digests.iter().map(|digest| catalog.proof(digest)).collect()
+        let mut catalog = self.disk.catalog();
+        // One that the index does not tell of is as good as none.
+        digests.iter().map(|digest| catalog.blob(digest).ok()??.stamp).collect()
     }
 
     /// Notes that action results and blobs were used, so that they are evicted late.
-    pub fn note_uses<'a>(&self, uses: impl IntoIterator<Item = (&'a Key, &'a Digest)>) {
+    ///
+    /// # Errors
+    /// When the index cannot be read.
+    pub fn note_uses<'a>(
+        &self,
+        uses: impl IntoIterator<Item = (&'a Key, &'a Digest)>,
+    ) -> Result<(), StoreError> {
         let now = self.disk.clock.unix_ms();
         let mut catalog = self.disk.catalog();
         for (key, digest) in uses {
-            catalog.use_record(&RecordId::action(key), now);
-            catalog.use_blob(digest, now);
+            catalog.use_record(&RecordId::action(key), now)?;
+            catalog.use_blob(digest, now)?;
         }
+        Ok(())
     }
 }
 

@@ -1,12 +1,13 @@
 //! The store: tiers, pins and limits behind one face.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use larder_service::{Clock, ConnectionId, Digest, Key};
 
-use crate::{ActionResult, BlobStamp, DiskTier, MemoryTier, OpenReport, Owner, RecordId, StoreError, Tier};
+use crate::{ActionResult, BlobStamp, DiskTier, MemoryTier, OpenReport, Owner, RecordId, RecordKind, StoreError, Tier};
 
 /// Where a store is, and how large it may grow.
 #[derive(Clone)]
@@ -94,17 +95,28 @@ impl Store {
     /// # Errors
     /// See [`Store`].
     pub fn each_action(&self, mut visit: impl FnMut(&Key, &ActionResult)) -> Result<(), StoreError> {
-        let ids = self.disk.catalog().action_ids();
-        for id in ids {
-            let bytes = {
-                let _unchanged = self.records.read().unwrap_or_else(PoisonError::into_inner);
-                self.disk.look_at_record(&id)?
-            };
-            if let Some(result) = bytes.and_then(|bytes| ActionResult::decode(&bytes).ok()) {
-                visit(&id.key, &result);
+        let mut keys = Vec::new();
+        self.disk.each_record(&[], |id, _| {
+            if id.kind == RecordKind::Action {
+                keys.push(id.key);
+            }
+            ControlFlow::Continue(())
+        })?;
+        for key in keys {
+            if let Some(result) = self.look_at_action(&key)? {
+                visit(&key, &result);
             }
         }
         Ok(())
+    }
+
+    /// The result kept under `key`, for someone who only looks.
+    pub(crate) fn look_at_action(&self, key: &Key) -> Result<Option<ActionResult>, StoreError> {
+        let bytes = {
+            let _unchanged = self.records.read().unwrap_or_else(PoisonError::into_inner);
+            self.disk.look_at_record(&RecordId::action(key))?
+        };
+        Ok(bytes.and_then(|bytes| ActionResult::decode(&bytes).ok()))
     }
 
     /// Keeps `result` under `key` as `owner`'s, in place of what was kept before.
@@ -113,7 +125,7 @@ impl Store {
     /// Also when one of its blobs is not in the store, or it exceeds a limit.
     pub fn put_action(&self, owner: Owner, key: &Key, result: &ActionResult) -> Result<(), StoreError> {
         for output in &result.outputs {
-            if !self.disk.catalog().has_blob(&output.digest) {
+            if !self.disk.catalog().has_blob(&output.digest)? {
                 return Err(StoreError::BlobMissing { digest: output.digest });
             }
         }
@@ -128,8 +140,9 @@ impl Store {
     pub fn put_actions(&self, owner: Owner, results: &[(Key, ActionResult)]) -> Result<(), StoreError> {
         let mut records: Vec<(RecordId, Arc<[u8]>)> = Vec::with_capacity(results.len());
         for (key, result) in results {
-            let whole = result.outputs.iter().all(|output| self.disk.catalog().has_blob(&output.digest));
-            if whole {
+            let mut catalog = self.disk.catalog();
+            let mut outputs = result.outputs.iter();
+            if outputs.try_fold(true, |whole, output| Ok(whole && catalog.has_blob(&output.digest)?))? {
                 records.push((RecordId::action(key), result.encode()?.into()));
             }
         }
@@ -180,7 +193,7 @@ impl Store {
             return Err(StoreError::TooLarge { what, size: digest.size, limit: max_bytes });
         }
         // Also what memory answers is used, and must be evicted late.
-        self.disk.use_blob(digest);
+        self.disk.use_blob(digest)?;
         let bytes =
             first(self.tiers(), |tier| tier.blob(digest), |tier, bytes| tier.put_blob(digest, bytes))?;
         Ok(bytes.map(|bytes| bytes.to_vec()))
@@ -237,15 +250,25 @@ impl Store {
         self.disk.flush()
     }
 
+    /// Writes what a crash would lose, and closes the store: everything fails from then on, and the next one who opens it in this
+    /// run of the machine need not look at each thing in it.
+    ///
+    /// # Errors
+    /// See [`Store`].
+    pub fn close(&self) -> Result<(), StoreError> {
+        self.disk.close()
+    }
+
     /// What the store holds now.
     #[must_use]
     pub fn usage(&self) -> Usage {
         let catalog = self.disk.catalog();
+        let totals = catalog.totals();
         Usage {
             bytes: catalog.bytes(),
             limit_bytes: self.limit_bytes,
-            blobs: catalog.blobs(),
-            actions: catalog.actions(),
+            blobs: totals.blobs,
+            actions: totals.actions,
             evicted_blobs: self.evicted_blobs.load(Ordering::Relaxed),
             damaged_blobs: self.disk.damaged.load(Ordering::Relaxed),
         }
@@ -259,7 +282,7 @@ impl Store {
     fn record(&self, id: &RecordId) -> Result<Option<Arc<[u8]>>, StoreError> {
         let _unchanged = self.records.read().unwrap_or_else(PoisonError::into_inner);
         // As for blobs.
-        self.disk.use_record(id);
+        self.disk.use_record(id)?;
         first(self.tiers(), |tier| tier.record(id), |tier, bytes| tier.put_record(id, bytes))
     }
 

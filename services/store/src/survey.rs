@@ -2,11 +2,12 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::PoisonError;
+use std::ops::ControlFlow;
 
 use larder_service::{Digest, Key};
 
-use crate::{ActionResult, Store, StoreError};
+use crate::row::BlobRow;
+use crate::{ActionResult, RecordId, RecordKind, Store, StoreError};
 
 /// Upper ends of the ages that blobs are counted by, seconds: an hour, a day, a week, thirty days.
 pub const AGES: [u64; 4] = [3600, 86_400, 7 * 86_400, 30 * 86_400];
@@ -42,17 +43,18 @@ impl Store {
     pub fn survey(&self, now: u64) -> Result<Survey, StoreError> {
         let mut survey = Survey::default();
         let mut largest = BinaryHeap::with_capacity(LARGEST + 1);
-        for (digest, last_use) in self.disk.catalog().each_blob() {
+        self.disk.each_blob(&[], |digest, BlobRow { last_use, .. }| {
             survey.blob_bytes = survey.blob_bytes.saturating_add(digest.size);
             let seconds = now.saturating_sub(last_use) / 1000;
             let age = AGES.iter().position(|end| seconds < *end).unwrap_or(AGES.len());
             survey.ages[age].0 += 1;
             survey.ages[age].1 = survey.ages[age].1.saturating_add(digest.size);
-            largest.push(Reverse((digest.size, *digest, last_use)));
+            largest.push(Reverse((digest.size, digest, last_use)));
             if largest.len() > LARGEST {
                 largest.pop();
             }
-        }
+            ControlFlow::Continue(())
+        })?;
         let sorted = largest.into_sorted_vec().into_iter();
         survey.largest = sorted.map(|Reverse((_, digest, last_use))| (digest, last_use)).collect();
         self.each_action(|_, result| {
@@ -64,11 +66,18 @@ impl Store {
     }
 
     /// Blobs whose SHA-256 starts with `name`, lowercase hexadecimal; at most 20.
-    #[must_use]
-    pub fn find_blobs(&self, name: &str) -> Vec<SeenBlob> {
-        let catalog = self.disk.catalog();
-        let found = catalog.each_blob().filter(|(digest, _)| digest.hex().starts_with(name));
-        found.take(MAX_FOUND).map(|(digest, last_use)| (*digest, last_use)).collect()
+    ///
+    /// # Errors
+    /// See [`Store`].
+    pub fn find_blobs(&self, name: &str) -> Result<Vec<SeenBlob>, StoreError> {
+        let mut found = Vec::new();
+        self.disk.each_blob(&first_bytes(name), |digest, row| {
+            if digest.hex().starts_with(name) {
+                found.push((digest, row.last_use));
+            }
+            until_full(&found)
+        })?;
+        Ok(found)
     }
 
     /// Action results whose key starts with `name`, lowercase hexadecimal; at most 20.
@@ -76,19 +85,28 @@ impl Store {
     /// # Errors
     /// See [`Store`].
     pub fn find_actions(&self, name: &str) -> Result<Vec<(Key, ActionResult)>, StoreError> {
-        let mut ids = self.disk.catalog().action_ids();
-        ids.retain(|id| id.key.hex().starts_with(name));
-        ids.truncate(MAX_FOUND);
+        let mut keys = Vec::new();
+        let from = [&RecordId::action(&Key([0; 32])).encode()[..1], &first_bytes(name)].concat();
+        self.disk.each_record(&from, |id, _| {
+            if id.kind == RecordKind::Action && id.key.hex().starts_with(name) {
+                keys.push(id.key);
+            }
+            until_full(&keys)
+        })?;
         let mut found = Vec::new();
-        for id in ids {
-            let bytes = {
-                let _unchanged = self.records.read().unwrap_or_else(PoisonError::into_inner);
-                self.disk.look_at_record(&id)?
-            };
-            found.extend(
-                bytes.and_then(|bytes| ActionResult::decode(&bytes).ok()).map(|result| (id.key, result)),
-            );
+        for key in keys {
+            found.extend(self.look_at_action(&key)?.map(|result| (key, result)));
         }
         Ok(found)
     }
+}
+
+/// The whole bytes that `name`, hexadecimal, begins with.
+fn first_bytes(name: &str) -> Vec<u8> {
+    let digits = name.as_bytes().chunks_exact(2);
+    digits.map_while(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+fn until_full<T>(found: &[T]) -> ControlFlow<()> {
+    if found.len() < MAX_FOUND { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
 }

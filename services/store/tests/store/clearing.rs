@@ -25,7 +25,7 @@ fn shared(sandbox: &Sandbox) -> (Store, [Digest; 3]) {
 fn there(store: &Store, blobs: &[Digest; 3]) -> ([bool; 2], [bool; 3]) {
     let mut actions = [false; 2];
     store.each_action(|key, _| actions[usize::from(key.0[0]) - 1] = true).unwrap();
-    (actions, blobs.map(|digest| !store.find_blobs(&digest.hex()).is_empty()))
+    (actions, blobs.map(|digest| !store.find_blobs(&digest.hex()).unwrap().is_empty()))
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use larder_service::Digest;
 use larder_store::{Store, StoreConfig, StoreError};
 
-use crate::sandbox::{OWNER, Sandbox, key};
+use crate::sandbox::{OWNER, Sandbox, key, result};
 
 #[test]
 fn a_store_that_is_open_is_not_opened_again_until_it_is_closed() {
@@ -122,4 +122,81 @@ fn all_that_is_there_is_listed_however_much_it_is() {
     let store = sandbox.open();
     assert_eq!(store.usage().bytes, 2400);
     assert!(digests.iter().all(|digest| store.blob(digest).unwrap().is_some()));
+}
+
+/// A store that was closed: a blob, a result and a manifest.
+fn closed(sandbox: &Sandbox) -> Digest {
+    let store = sandbox.open();
+    let digest = store.put_bytes(b"object").unwrap();
+    store.put_action(OWNER, &key(1), &result(&[digest])).unwrap();
+    store.put_manifest(OWNER, &key(2), b"manifest").unwrap();
+    store.close().unwrap();
+    digest
+}
+
+#[test]
+fn a_store_that_was_closed_is_opened_as_it_is_and_only_once() {
+    let sandbox = Sandbox::new();
+    let digest = closed(&sandbox);
+    let (store, report) = sandbox.try_open().unwrap();
+    assert!(report.as_closed);
+    assert_eq!((report.blobs, report.actions, report.relisted, &report.set_aside), (1, 1, 0, &None));
+    assert_eq!(store.action(&key(1)).unwrap().unwrap(), result(&[digest]));
+    assert_eq!(store.read_blob(&digest, 10).unwrap().unwrap(), b"object");
+    let usage = store.usage();
+    // Without being closed.
+    drop(store);
+    let (store, report) = sandbox.try_open().unwrap();
+    assert!(!report.as_closed);
+    assert_eq!(store.usage(), usage, "the sums are those of a store that was looked at");
+    store.close().unwrap();
+    assert!(store.put_bytes(b"later").is_err() || store.flush().is_err(), "it is closed");
+}
+
+#[test]
+fn a_store_that_somebody_touched_since_it_was_closed_is_looked_at() {
+    type Change = fn(&Sandbox, &std::path::Path);
+    let changes: [(&str, Change); 7] = [
+        ("a blob is gone", |_, blob| fs::remove_file(blob).unwrap()),
+        ("a shelf is gone", |_, blob| fs::remove_dir_all(blob.parent().unwrap()).unwrap()),
+        ("all blobs are gone", |sandbox, _| fs::remove_dir_all(sandbox.path("store/blobs")).unwrap()),
+        ("the index is another file", |sandbox, _| {
+            let index = fs::read(sandbox.index()).unwrap();
+            fs::remove_file(sandbox.index()).unwrap();
+            fs::write(sandbox.index(), index).unwrap();
+        }),
+        ("the index was written to", |sandbox, _| fs::write(sandbox.index(), b"noise").unwrap()),
+        ("the note is damaged", |sandbox, _| {
+            fs::write(sandbox.path("store/index/closed"), b"noise").unwrap();
+        }),
+        ("the machine was started again", |sandbox, _| sandbox.clock.reboot()),
+    ];
+    for (about, change) in changes {
+        let sandbox = Sandbox::new();
+        let digest = closed(&sandbox);
+        let hex = digest.hex();
+        let blob = sandbox.path("store/blobs").join(&hex[..2]).join(format!("{hex}-{}", digest.size));
+        crate::sandbox::next_tick(&sandbox.path("store/index/closed"));
+        change(&sandbox, &blob);
+        let there = blob.exists();
+        let (store, report) = sandbox.try_open().unwrap();
+        assert!(!report.as_closed, "{about}");
+        assert_eq!(report.blobs, u64::from(there), "{about}");
+        let found = store.read_blob(&digest, 10).unwrap();
+        assert_eq!(found.as_deref(), there.then_some(&b"object"[..]), "{about}");
+    }
+}
+
+#[test]
+fn what_is_not_written_is_no_reason_to_believe_a_note() {
+    let sandbox = Sandbox::new();
+    closed(&sandbox);
+    let note = fs::read(sandbox.path("store/index/closed")).unwrap();
+    let store = sandbox.open();
+    assert!(!sandbox.path("store/index/closed").exists(), "it is good for one opening");
+    store.put_bytes(b"another").unwrap();
+    drop(store);
+    fs::write(sandbox.path("store/index/closed"), note).unwrap();
+    let (_, report) = sandbox.try_open().unwrap();
+    assert_eq!((report.as_closed, report.blobs, report.relisted), (false, 2, 1));
 }

@@ -81,7 +81,7 @@ fn what_was_handed_out_or_used_is_evicted_last() {
     let _ = store.proofs(7, &[first.1]);
     let third = put(3);
     sandbox.later();
-    store.note_uses([(&second.0, &second.1)]);
+    store.note_uses([(&second.0, &second.1)]).unwrap();
     let fourth = put(4);
     store.evict_if_needed().unwrap();
     let there = |(key, digest): &(Key, Digest)| {

@@ -1,0 +1,81 @@
+//! Taking stock: what the folder holds, beside what the index lists.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use larder_service::Clock;
+
+use crate::StoreError;
+use crate::catalog::{Catalog, Totals};
+use crate::folder::Folder;
+use crate::index::Index;
+use crate::row::{BlobRow, BlobStamp};
+
+/// How many differences are kept in memory before they are written.
+const WRITTEN_AT_ONCE: usize = 10_000;
+
+/// A catalog of what is there, and how many blobs the index did not list.
+pub(crate) fn take(
+    folder: &Folder,
+    index: &Arc<Index>,
+    clock: &dyn Clock,
+) -> Result<(Catalog, u64), StoreError> {
+    folder.look()?;
+    let mut totals = Totals::default();
+    index.each_record_row(&[], |id, row| {
+        totals.add_record(&id, &row);
+        ControlFlow::Continue(())
+    })?;
+    let mut catalog = Catalog::new(Arc::clone(index), totals);
+    let mut relisted = 0;
+    // Shelf by shelf, as there may be millions.
+    for shelf in 0..=u8::MAX {
+        relisted += take_shelf(folder, index, &mut catalog, clock, shelf)?;
+        if catalog.changes() >= WRITTEN_AT_ONCE {
+            index.flush(&catalog.take_changes())?;
+            catalog.written();
+        }
+    }
+    Ok((catalog, relisted))
+}
+
+fn take_shelf(
+    folder: &Folder,
+    index: &Index,
+    catalog: &mut Catalog,
+    clock: &dyn Clock,
+    shelf: u8,
+) -> Result<u64, StoreError> {
+    let mut unlisted: HashSet<_> = folder.shelf(shelf).into_iter().collect();
+    let mut gone = Vec::new();
+    index.each_blob_row(&[shelf], |digest, _| {
+        if digest.hash[0] != shelf {
+            return ControlFlow::Break(());
+        }
+        if unlisted.remove(&digest) {
+            catalog.know_blob(&digest);
+        } else {
+            gone.push(digest);
+        }
+        ControlFlow::Continue(())
+    })?;
+    gone.into_iter().for_each(|digest| catalog.unlist_blob(digest));
+    let mut relisted = 0;
+    for digest in unlisted {
+        match folder.blob(&digest).symlink_metadata() {
+            Ok(metadata) if metadata.is_file() && metadata.len() == digest.size => {
+                relisted += 1;
+                // The best that is known of its last use is when it was written.
+                let written = u64::try_from(BlobStamp::of(&metadata).mtime_ns / 1_000_000).unwrap_or(0);
+                let last_use = written.min(clock.unix_ms());
+                catalog.list_blob(digest, BlobRow { last_use, stamp: None });
+            }
+            _ => {
+                // It stays in no one's way: it is not listed.
+                let _ = folder.remove(&digest);
+            }
+        }
+    }
+    Ok(relisted)
+}

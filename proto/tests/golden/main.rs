@@ -97,8 +97,11 @@ fn compile_requests_keep_their_bytes() {
         parent_pid: 0,
         session: String::new(),
         portable: Vec::new(),
+        stdin_null: false,
     };
     golden("compile_lookup.bin", &compile(Request::Lookup(lookup.clone())));
+    let reads_nothing = Lookup { stdin_null: true, ..lookup.clone() };
+    golden("compile_lookup_reads_nothing.bin", &compile(Request::Lookup(reads_nothing)));
     let lookup = Lookup { portable: b"/src".to_vec(), ..lookup };
     golden("compile_lookup_portable.bin", &compile(Request::Lookup(lookup)));
     let publish = Publish {

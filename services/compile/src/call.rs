@@ -36,6 +36,8 @@ pub(crate) struct Call {
     /// Value of `LARDER_PORTABLE`, which is none of the tool's variables, or what the settings have in its place.
     pub(crate) portable: Vec<u8>,
     pub(crate) stderr_terminal: bool,
+    /// There is nothing to be read from standard input.
+    pub(crate) stdin_null: bool,
     pub(crate) terminal_columns: u32,
     /// Mount namespace, root device, root inode; 0 where unknown.
     pub(crate) filesystem_view: (u64, u64, u64),
@@ -84,6 +86,7 @@ impl Call {
             whole_env,
             portable,
             stderr_terminal: lookup.stderr_terminal,
+            stdin_null: lookup.stdin_null,
             terminal_columns: lookup.terminal_columns,
             filesystem_view: (lookup.mount_namespace, lookup.root_device, lookup.root_inode),
             parent_pid: lookup.parent_pid,

@@ -119,7 +119,7 @@ fn parts(work: &Work) -> Option<(Vec<PathBuf>, Arc<Parts>)> {
         Work::Compile(prepared) => (vec![object(prepared), source(prepared)], Parts::of_compile(prepared)),
         Work::Link(linking) => (vec![linked(linking)], Parts::of_link(linking)),
         Work::Rust(work) => (vec![made_of(work)], Parts::of_crate(work)),
-        Work::Archive(_) => return None,
+        Work::Archive(_) | Work::Question(_) => return None,
     };
     Some((names, Arc::new(parts)))
 }

@@ -61,6 +61,7 @@ impl Core {
         let expected = match work {
             Work::Compile(prepared) => prepared.invocation.outputs().count(),
             Work::Archive(_) => 1,
+            Work::Question(_) => 0,
             Work::Link(linking) => linking.outputs(),
             // Debug information may stand beside them.
             Work::Rust(work) => outputs.len().max(rust::outputs::expected(&work.request).len()),
@@ -87,7 +88,7 @@ fn is_each_calls_own(work: &Work, name: &str) -> bool {
     match work {
         Work::Compile(prepared) => name == DEPFILE && prepared.shared_root().is_some(),
         Work::Rust(work) => name == rust::outputs::dep_info_name(&work.request),
-        Work::Link(_) | Work::Archive(_) => false,
+        Work::Link(_) | Work::Archive(_) | Work::Question(_) => false,
     }
 }
 
@@ -98,7 +99,7 @@ fn list_for_this_call(work: &Work, stored: &[u8]) -> Option<Vec<u8>> {
             list::put_in(prepared.driver.dialect.family, prepared.shared_root()?, stored)
         }
         Work::Rust(work) => work.outputs.put_in_list(stored),
-        Work::Link(_) | Work::Archive(_) => None,
+        Work::Link(_) | Work::Archive(_) | Work::Question(_) => None,
     }
 }
 
@@ -118,6 +119,7 @@ fn place(work: &Work, name: &str) -> Option<(Vec<u8>, WriteStyle)> {
             Some((path.clone(), if in_place { WriteStyle::Rewrite } else { WriteStyle::Replace }))
         }
         Work::Link(linking) => linking.place(name).map(|(path, style)| (path.to_vec(), style)),
+        Work::Question(_) => None,
         Work::Archive(filing) => (name == ARCHIVE).then(|| (filing.request.archive.clone(), filing.style())),
         Work::Rust(work) => {
             let style = match Outputs::form(name) {

@@ -11,6 +11,7 @@ pub mod directives;
 pub mod fuzzing;
 
 mod absence;
+mod ahead;
 mod archive;
 mod arguments;
 mod call;

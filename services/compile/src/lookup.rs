@@ -23,7 +23,7 @@ use crate::paths;
 use crate::portable::{Portable, Root};
 use crate::proof::Proof;
 use crate::record::{Draft, bare, since};
-use crate::rust::Crate;
+use crate::rust::{Crate, Question};
 use crate::state::Core;
 
 /// A call that can be cached, and what its key is made of.
@@ -59,6 +59,7 @@ pub(crate) enum Work {
     Archive(Box<Filing>),
     Link(Box<Linking>),
     Rust(Box<Crate>),
+    Question(Box<Question>),
 }
 
 impl Work {
@@ -69,6 +70,7 @@ impl Work {
             Self::Archive(filing) => filing.base,
             Self::Link(linking) => linking.base,
             Self::Rust(work) => work.base,
+            Self::Question(question) => question.base,
         }
     }
 }
@@ -131,8 +133,11 @@ impl Core {
         }
         let mut own = draft.clone();
         let seek = move |core: &Self, call: &Arc<Call>| {
-            let sought = core.prepare_crate(call, &mut own).and_then(|work| {
-                let work = Work::Rust(Box::new(work));
+            let prepared = match core.question(call) {
+                Some(question) => Ok(Work::Question(Box::new(question))),
+                None => core.prepare_crate(call, &mut own).map(|work| Work::Rust(Box::new(work))),
+            };
+            let sought = prepared.and_then(|work| {
                 let start = core.context.clock.monotonic_ns();
                 let found = core.find(&work, connection)?;
                 own.validate_us = since(&*core.context.clock, start);
@@ -275,6 +280,10 @@ impl Core {
                     self.seen.remember(work.seen, work.source);
                 }
                 Ok(found.or_else(|| self.never_compiled(work)))
+            }
+            Work::Question(question) => {
+                let why = || Found::Missing(bare(Reason::FirstSeen));
+                Ok(self.fetch(question.base, connection)?.map_or_else(why, Found::Known))
             }
             Work::Archive(filing) => {
                 let Some(known) = self.fetch(filing.base, connection)? else {

@@ -55,6 +55,7 @@ impl Core {
             Planned::Archive(filing) => self.publish_archive(filing, &publish),
             Planned::Link(joining) => self.publish_link(joining, publish),
             Planned::Rust(compiling) => self.publish_crate(compiling, publish),
+            Planned::Question(question) => self.publish_answer(question, publish),
         }
     }
 

@@ -20,7 +20,6 @@ use prost::Message as _;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::archive::Filing;
 use crate::args::{self, Refusal};
 use crate::call::Call;
 use crate::lease::{Ending, Hold, Turn};
@@ -114,7 +113,9 @@ impl Compile {
                 Ok((work, Found::Known(known))) => match core.hit(&work, &known) {
                     Ok(mut hit) => {
                         core.earlier.remember(&work);
-                        core.writers.restore(&work.written());
+                        let written = work.written();
+                        core.writers.restore(&written);
+                        core.ahead.promise(connection.id, &work, &written);
                         draft.keyed(&known.action);
                         hit.record = self.count_hit(draft, &known);
                         return Reply::Hit(hit);
@@ -149,8 +150,16 @@ impl Compile {
                             let before = core.before_compile(&work).await;
                             self.let_compile_crate(connection.id, (work, before), draft, &why, waited.enough)
                         }
+                        Work::Question(question) => {
+                            let base = question.base;
+                            let work = Planned::Question(question);
+                            self.let_run(connection.id, base, work, draft, &why, waited.enough)
+                        }
                         Work::Archive(filing) => match core.expect_archive(*filing).await {
-                            Ok(filing) => self.let_file(connection.id, filing, draft, &why, waited.enough),
+                            Ok(filing) => {
+                                let (base, work) = (filing.base, Planned::Archive(Box::new(filing)));
+                                self.let_run(connection.id, base, work, draft, &why, waited.enough)
+                            }
                             Err(refusal) => return self.stand_aside(refusal, draft),
                         },
                     }
@@ -257,17 +266,16 @@ impl Compile {
         }
     }
 
-    /// Gives a lease; what an archiver reads is known already.
-    fn let_file(
+    /// Gives a lease for a tool that runs as the caller called it: what it reads is known already.
+    fn let_run(
         &self,
         connection: ConnectionId,
-        filing: Filing,
+        base: Key,
+        work: Planned,
         draft: Draft,
         why: &Refusal,
         alone: bool,
     ) -> Result<Run, watch::Receiver<Ending>> {
-        let base = filing.base;
-        let work = Planned::Archive(Box::new(filing));
         let plan = |lease| Plan { lease, work, draft, why: (why.reason, why.detail.clone()) };
         let lease = self.0.leases.give(base, connection, alone, plan)?;
         Ok(Run { lease, ..told(why.reason) })
@@ -377,6 +385,7 @@ impl Service for Compile {
 
     fn closed(&self, connection: ConnectionId) {
         self.0.peers.forget(connection);
+        self.0.read_ahead(connection);
         for (plan, _hold) in self.0.leases.lose(connection, None) {
             self.0.writers.lose(plan.lease);
             self.count_lost(plan);

@@ -43,6 +43,7 @@ impl Work {
             Self::Compile(prepared) => vec![paths::resolve(&prepared.call.cwd, &prepared.invocation.source)],
             Self::Archive(filing) => resolved(&filing.call.cwd, &filing.request.members),
             Self::Rust(work) => work.named_files(),
+            Self::Question(_) => Vec::new(),
             Self::Link(linking) => resolved(&linking.call.cwd, &linking.request.files),
         }
     }

@@ -8,6 +8,7 @@ use larder_service::{Context, Reason};
 use larder_store::{Owner, Store};
 
 use crate::absence::Absence;
+use crate::ahead::Ahead;
 use crate::archive::Filing;
 use crate::args::Refusal;
 use crate::code::{self, Code};
@@ -55,6 +56,7 @@ pub(crate) struct Core {
     pub(crate) leases: Leases<Plan>,
     pub(crate) peers: Peers,
     pub(crate) writers: Writers,
+    pub(crate) ahead: Ahead,
     /// Held while a manifest is read, changed and written.
     pub(crate) manifests: Mutex<()>,
     /// Tells this daemon's list files from an earlier one's.
@@ -78,6 +80,7 @@ pub(crate) enum Planned {
     Archive(Box<Filing>),
     Link(Box<Joining>),
     Rust(Box<rust::Compiling>),
+    Question(Box<rust::Question>),
 }
 
 /// A compile under way.
@@ -101,7 +104,7 @@ impl Plan {
             Planned::Rust(compiling) => {
                 compiling.lists.iter().flat_map(|lists| [&lists.call, &lists.read]).collect()
             }
-            Planned::Archive(_) => Vec::new(),
+            Planned::Archive(_) | Planned::Question(_) => Vec::new(),
         };
         for list in lists {
             // It may never have been written.
@@ -130,6 +133,7 @@ impl Core {
             leases: Leases::default(),
             peers: Peers::default(),
             writers: Writers::default(),
+            ahead: Ahead::default(),
             manifests: Mutex::new(()),
             context,
             store,

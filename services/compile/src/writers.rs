@@ -116,7 +116,7 @@ impl Work {
                 let places = places.filter_map(|name| work.outputs.place(&name));
                 places.map(|place| paths::resolve(&work.call.cwd, &place)).collect()
             }
-            Self::Archive(_) => Vec::new(),
+            Self::Archive(_) | Self::Question(_) => Vec::new(),
         }
     }
 }

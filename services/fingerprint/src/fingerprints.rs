@@ -8,6 +8,7 @@ use larder_service::{Clock, Digest};
 use larder_tree::{Discard, MAX_CONTENT_BYTES, Reading, absent, read};
 
 use crate::memo::Memo;
+use crate::readers::Readers;
 use crate::{FingerprintError, Kind, Presence, Stamp};
 
 /// Content of a file, and the stamp it was read under.
@@ -25,13 +26,17 @@ pub struct Fingerprint {
 pub struct Fingerprints {
     clock: Arc<dyn Clock>,
     memo: Memo,
+    readers: Readers,
 }
+
+/// From this size on nobody reads a file that somebody else is reading: to wait takes less than to read it as well.
+const SHARED_BYTES: u64 = 256 << 10;
 
 impl Fingerprints {
     /// Remembers about `max_entries` files, those least recently used being forgotten first.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, max_entries: usize) -> Self {
-        Self { clock, memo: Memo::new(max_entries) }
+        Self { clock, memo: Memo::new(max_entries), readers: Readers::default() }
     }
 
     /// What is at `path`, links followed.
@@ -67,8 +72,19 @@ impl Fingerprints {
         if let Some(digest) = self.memo.get(&stamp) {
             return Ok(Fingerprint { digest, stamp });
         }
+        let _alone = (stamp.size >= SHARED_BYTES).then(|| self.readers.begin(stamp));
+        // Somebody may have read it meanwhile.
+        if let Some(digest) = self.memo.get(&stamp) {
+            return Ok(Fingerprint { digest, stamp });
+        }
         let reading = read(path, &*self.clock, u64::MAX, &mut Discard)?;
         Ok(self.remember(&reading))
+    }
+
+    /// Whether [`Self::file`] would answer without reading the file.
+    #[must_use]
+    pub fn knows(&self, path: &Path) -> bool {
+        self.file_stamp(path).is_ok_and(|stamp| self.memo.get(&stamp).is_some())
     }
 
     /// Reads the ordinary file at `path` as a whole and lets `look` see the bytes that the digest is of.

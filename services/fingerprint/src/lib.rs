@@ -5,6 +5,7 @@
 
 mod fingerprints;
 mod memo;
+mod readers;
 mod service;
 
 pub use fingerprints::{Fingerprint, Fingerprints};

@@ -138,7 +138,18 @@ fn measure(root: &Path, actions: u64) -> Result<Figures, Box<dyn Error>> {
     drop(store);
     fs::remove_dir_all(root)?;
     let at = |share: usize| times[(times.len() - 1) * share / 100];
-    Ok(Figures { filled, opened, crashed, resident_mb, resident_end_mb, median: at(50), tail: at(99), first, evicted, longest })
+    Ok(Figures {
+        filled,
+        opened,
+        crashed,
+        resident_mb,
+        resident_end_mb,
+        median: at(50),
+        tail: at(99),
+        first,
+        evicted,
+        longest,
+    })
 }
 
 /// Fills the store, in a process of its own: what that takes in memory is not what an open one takes.

@@ -1,6 +1,7 @@
 //! What the store holds: sums, and those rows that the index does not have yet or that were used lately. All others are in
 //! the index alone, so that a large store takes no more memory than a small one.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use larder_service::Digest;
@@ -66,12 +67,15 @@ pub(crate) struct Catalog {
     totals: Totals,
     blobs: Rows<Digest, BlobRow>,
     records: Rows<RecordId, RecordRow>,
+    /// Blobs that are gone, and whose files are being removed: none may be put in their place meanwhile.
+    pub(crate) leaving: HashSet<Digest>,
 }
 
 impl Catalog {
     /// A catalog of what `index` lists, whose sums are `totals`.
     pub(crate) fn new(index: Arc<Index>, totals: Totals) -> Self {
-        Self { index, totals, blobs: Rows::new(ROWS_KEPT), records: Rows::new(ROWS_KEPT) }
+        let (blobs, records) = (Rows::new(ROWS_KEPT), Rows::new(ROWS_KEPT));
+        Self { index, totals, blobs, records, leaving: HashSet::new() }
     }
 
     pub(crate) fn totals(&self) -> Totals {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use larder_service::{Clock, Digest};
 use tempfile::NamedTempFile;
@@ -26,8 +26,10 @@ pub struct DiskTier {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) pins: Pins,
     pub(crate) pulse: Pulse,
-    /// Also held while a blob's file is put in place or removed, so that the two agree.
+    /// Also held while a blob's file is put in place, so that the two agree.
     pub(crate) catalog: Mutex<Catalog>,
+    /// Woken when files that were [`Catalog::leaving`] are gone.
+    pub(crate) left: Condvar,
     /// Held by the one who writes what is only in memory.
     pub(crate) flushing: Mutex<()>,
     /// Blobs found damaged or gone.
@@ -120,6 +122,9 @@ impl DiskTier {
 
     pub(crate) fn place(&self, file: NamedTempFile, digest: &Digest) -> Result<(), StoreError> {
         let mut catalog = self.catalog();
+        while catalog.leaving.contains(digest) {
+            catalog = self.left.wait(catalog).unwrap_or_else(PoisonError::into_inner);
+        }
         self.folder.place(file, digest)?;
         // It may be changed in this tick of the clock without a trace, so nothing is proven yet.
         catalog.put_blob(*digest, BlobRow { last_use: self.clock.unix_ms(), stamp: None })
@@ -174,11 +179,35 @@ impl DiskTier {
         &self,
         candidates: &'c [Candidate],
     ) -> Vec<(&'c Candidate, Result<bool, StoreError>)> {
+        let mut decided: Vec<_> = {
+            let mut catalog = self.catalog();
+            candidates.iter().map(|candidate| (candidate, self.let_go(&mut catalog, candidate))).collect()
+        };
+        // A disk may take its time for it, and nobody else is to wait.
+        let removed: Vec<_> = decided
+            .iter()
+            .map(|(candidate, gone)| match (candidate.name, gone) {
+                (Name::Blob(digest), Ok(true)) => self.folder.remove(&digest),
+                _ => Ok(()),
+            })
+            .collect();
         let mut catalog = self.catalog();
-        candidates.iter().map(|candidate| (candidate, self.evict_one(&mut catalog, candidate))).collect()
+        for ((candidate, gone), removed) in decided.iter_mut().zip(removed) {
+            let Name::Blob(digest) = candidate.name else { continue };
+            if matches!(gone, Ok(true)) {
+                catalog.leaving.remove(&digest);
+                if let Err(error) = removed {
+                    let row = BlobRow { last_use: candidate.last_use, stamp: None };
+                    *gone = catalog.put_blob(digest, row).and(Err(error));
+                }
+            }
+        }
+        self.left.notify_all();
+        decided
     }
 
-    fn evict_one(&self, catalog: &mut Catalog, candidate: &Candidate) -> Result<bool, StoreError> {
+    /// Takes `candidate` out of the catalog, unless it was used lately or is pinned; a blob's file is still to be removed.
+    fn let_go(&self, catalog: &mut Catalog, candidate: &Candidate) -> Result<bool, StoreError> {
         let last_use = match candidate.name {
             Name::Blob(digest) => catalog.blob(&digest)?.map(|row| row.last_use),
             Name::Record(id) => catalog.record(&id)?.map(|row| row.last_use),
@@ -190,8 +219,8 @@ impl DiskTier {
         match candidate.name {
             Name::Blob(digest) if self.pins.pinned(&digest) => return Ok(false),
             Name::Blob(digest) => {
-                self.folder.remove(&digest)?;
                 catalog.drop_blob(&digest)?;
+                catalog.leaving.insert(digest);
             }
             Name::Record(id) => catalog.drop_record(&id)?,
         }

@@ -2,11 +2,11 @@
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::catalog::Name;
 use crate::oldest::{Candidate, Oldest};
-use crate::{RecordId, Store, StoreError, Tier as _};
+use crate::{DiskTier, RecordId, Store, StoreError, Tier as _};
 
 /// How much is removed in one step, which lookups wait for; more steps would be more waiting for lookups.
 const EVICTED_AT_ONCE: usize = 8;
@@ -14,6 +14,9 @@ const DROPPED_AT_ONCE: usize = 64;
 
 /// Pause after a step. A lock goes to whoever comes first: without it, those who wait would find it taken again each time.
 const PAUSE: Duration = Duration::from_micros(50);
+
+/// How often what was removed is written down.
+const WRITTEN_EVERY: Duration = Duration::from_secs(1);
 
 /// What was evicted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +85,7 @@ impl Store {
         let mut records = Vec::new();
         let mut failure = None;
         let mut rest = candidates;
+        let mut pace = Pace { written: Instant::now() };
         while evicted.bytes < bytes && !rest.is_empty() {
             // As many as it takes, should all of them go.
             let mut left = bytes - evicted.bytes;
@@ -94,7 +98,7 @@ impl Store {
                 rest.split_at(rest.iter().take(EVICTED_AT_ONCE).take_while(is_wanted).count());
             rest = later;
             let outcomes = self.disk.evict(some);
-            std::thread::sleep(PAUSE);
+            failure = failure.or(pace.step(&self.disk).err());
             for (candidate, outcome) in outcomes {
                 match outcome {
                     Ok(true) => {}
@@ -116,12 +120,13 @@ impl Store {
             }
         }
         evicted.records = records.len() as u64;
-        self.drop_evicted(&records)?;
-        Ok((evicted, failure))
+        let failed = self.drop_evicted(&records, &mut pace)?;
+        Ok((evicted, failure.or(failed)))
     }
 
     /// Removes `records`, which the catalog lists no longer, from index and memory.
-    fn drop_evicted(&self, records: &[RecordId]) -> Result<(), StoreError> {
+    fn drop_evicted(&self, records: &[RecordId], pace: &mut Pace) -> Result<Option<StoreError>, StoreError> {
+        let mut failure = None;
         for records in records.chunks(DROPPED_AT_ONCE) {
             let alone = self.records.write().unwrap_or_else(PoisonError::into_inner);
             // Some may have been put again meanwhile.
@@ -134,8 +139,27 @@ impl Store {
             }
             self.disk.drop_from_index(&gone)?;
             drop(alone);
-            std::thread::sleep(PAUSE);
+            failure = failure.or(pace.step(&self.disk).err());
         }
-        Ok(())
+        Ok(failure)
+    }
+}
+
+/// Keeps long work from being in anybody's way.
+struct Pace {
+    /// When it was last written down what was done.
+    written: Instant,
+}
+
+impl Pace {
+    fn step(&mut self, disk: &DiskTier) -> Result<(), StoreError> {
+        std::thread::sleep(PAUSE);
+        if self.written.elapsed() < WRITTEN_EVERY {
+            return Ok(());
+        }
+        // What is not written is kept in memory, and so is the index library's part of it.
+        let written = disk.flush();
+        self.written = Instant::now();
+        written
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use larder_service::Clock;
 
@@ -62,6 +62,7 @@ impl DiskTier {
             pins: Pins::default(),
             pulse: Pulse::default(),
             catalog: Mutex::new(catalog),
+            left: Condvar::new(),
             flushing: Mutex::default(),
             damaged: AtomicU64::new(0),
             _lock: lock,

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use larder_service::{Clock, ConnectionId, Digest, Key};
 
-use crate::{ActionResult, BlobStamp, DiskTier, MemoryTier, OpenReport, Owner, RecordId, RecordKind, StoreError, Tier};
+use crate::{
+    ActionResult, BlobStamp, DiskTier, MemoryTier, OpenReport, Owner, RecordId, RecordKind, StoreError, Tier,
+};
 
 /// Where a store is, and how large it may grow.
 #[derive(Clone)]

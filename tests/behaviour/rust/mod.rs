@@ -6,6 +6,7 @@ mod links;
 mod macros;
 mod outputs;
 mod program;
+mod questions;
 mod reasons;
 mod trees;
 

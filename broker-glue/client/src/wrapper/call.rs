@@ -33,6 +33,16 @@ pub(super) fn lookup(call: &ToolCall, tool: &OsStr, portable: Option<&[u8]>) -> 
         session: crate::session::current().unwrap_or_default(),
         portable: portable.unwrap_or_default().to_vec(),
         parent_pid: std::os::unix::process::parent_id(),
+        stdin_null: everything && stdin_is_null(),
+    })
+}
+
+/// Whether nothing can be read from standard input, as far as can be told without reading.
+fn stdin_is_null() -> bool {
+    // Linux's numbers of the null device.
+    let null = rustix::fs::makedev(1, 3);
+    rustix::fs::fstat(io::stdin()).is_ok_and(|stat| {
+        rustix::fs::FileType::from_raw_mode(stat.st_mode).is_char_device() && stat.st_rdev == null
     })
 }
 

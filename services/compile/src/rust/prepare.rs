@@ -45,7 +45,7 @@ const OF_CLIPPY: &[&str] =
     &["CARGO_MANIFEST_DIR", "CARGO_PRIMARY_PACKAGE", "CARGO_PKG_RUST_VERSION", "SYSROOT"];
 
 /// Variables that make the compiler write, or say, what is not kept.
-const FORBIDDEN: &[&str] = &["RUSTC_LOG", "RUSTC_ICE", "RUSTC_TRANSLATION_NO_DEBUG_ASSERT"];
+pub(super) const FORBIDDEN: &[&str] = &["RUSTC_LOG", "RUSTC_ICE", "RUSTC_TRANSLATION_NO_DEBUG_ASSERT"];
 
 impl Core {
     /// Takes the call apart and makes its base key; `draft` learns what becomes known on the way. May run the compiler:
@@ -160,7 +160,7 @@ impl Core {
     }
 }
 
-fn add_variables(call: &Call, rustc: &Rustc, hasher: &mut Hasher) {
+pub(super) fn add_variables(call: &Call, rustc: &Rustc, hasher: &mut Hasher) {
     let mut env = call.env.clone();
     // What the loader binds by it is part of the compiler's identity.
     env.retain(|name| name != b"LD_LIBRARY_PATH");

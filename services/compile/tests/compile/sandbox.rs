@@ -188,6 +188,7 @@ impl Client {
             .collect();
         env.sort_by(|a, b| a.name.cmp(&b.name));
         self.ask(Request::Lookup(Lookup {
+            stdin_null: false,
             cwd: self.cwd.as_os_str().as_bytes().to_vec(),
             tool: self.tool.as_os_str().as_bytes().to_vec(),
             tool_name: self.name.clone(),

@@ -6,9 +6,9 @@ use larder_service::Digest;
 use redb::ReadableDatabase as _;
 
 use super::{BLOBS, Index, RECORD_ROWS, damaged};
+use crate::StoreError;
 use crate::record::RecordId;
 use crate::row::{self, BlobRow, RecordRow};
-use crate::StoreError;
 
 impl Index {
     /// Shows `visit` the rows of all blobs whose hash is `from` or comes after it.

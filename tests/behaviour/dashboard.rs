@@ -100,7 +100,7 @@ fn a_miss_is_shown_in_a_browser_beside_the_earlier_call_with_the_difference_mark
     open(&browser, &page, "builds");
     see(&browser, "make 'TOKEN=…' all");
     assert!(!browser.text().contains("secret"), "{}", browser.text());
-    keep(&browser, "builds-light-1200");
+    keep(&browser, "builds-command-light-1200");
     let link = wait_until("a build to be listed", || {
         let link = browser.script("return document.querySelector('tbody a')?.getAttribute('href') ?? null");
         link.as_str().map(str::to_owned)

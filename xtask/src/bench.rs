@@ -19,7 +19,7 @@ use clap::ValueEnum;
 
 use crate::house::House;
 use crate::say::Progress;
-use crate::{say, workspace};
+use crate::{release, say};
 use contender::Contender;
 use record::{Record, Row, Run};
 
@@ -64,7 +64,7 @@ struct Bench {
 pub(crate) fn run(with_peers: bool, only: &[Group], json: bool) -> anyhow::Result<()> {
     let progress = Progress::new();
     progress.line("building larder");
-    let programs = workspace::build_release()?;
+    let programs = release::build()?;
     if with_peers {
         peers::install(&progress);
     }

@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 use crate::house::House;
 use crate::say::Progress;
 use crate::sources::Project;
-use crate::{say, workspace};
+use crate::{release, say};
 use pass::Pass;
 
 /// Most calls that are listed when they should have been hits and were none.
@@ -26,7 +26,7 @@ pub(crate) fn run(keep: bool) -> anyhow::Result<()> {
     }
     let progress = Progress::new();
     progress.line("building larder");
-    let programs = workspace::build_release()?;
+    let programs = release::build()?;
     let mut house = House::new(&programs)?;
     progress.line("fetching the sources of libgit2");
     let project = Project::lay_out(&house.work())?;

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use crate::{man, say, workspace};
+use crate::{man, release, say, workspace};
 
 pub(crate) fn run(root: Option<PathBuf>) -> anyhow::Result<()> {
     let root = match root {
         Some(root) => std::path::absolute(root)?,
         None => cargo_home()?,
     };
-    let built = workspace::build_release()?;
+    let built = release::build()?;
     let bin = root.join("bin");
     fs::create_dir_all(&bin).with_context(|| format!("failed to make {}", bin.display()))?;
     for name in workspace::PROGRAMS {

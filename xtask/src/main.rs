@@ -11,6 +11,7 @@ mod house;
 mod install;
 mod man;
 mod projects;
+mod release;
 mod run;
 mod say;
 mod setup;

@@ -25,29 +25,3 @@ pub(crate) fn metadata() -> anyhow::Result<Value> {
 
 /// Larder's three programs. Whoever replaces them in this order never leaves a client beside an older daemon.
 pub(crate) const PROGRAMS: [&str; 3] = ["larderd", "larder-broker", "larder"];
-
-/// Builds the programs as they are released, and gives the folder they lie in.
-///
-/// The client is started for every call of a compiler: with its libraries in it and at a fixed address, the loader has
-/// nothing to do for it.
-pub(crate) fn build_release() -> anyhow::Result<PathBuf> {
-    run::to_end(&mut run::cargo(&[
-        "build",
-        "--release",
-        "--bins",
-        "--package=larder-backend",
-        "--package=larder-host",
-    ]))?;
-    run::to_end(&mut run::cargo(&[
-        "rustc",
-        "--release",
-        "--bin=larder",
-        "--package=larder-client",
-        "--",
-        "-Ctarget-feature=+crt-static",
-        "-Crelocation-model=static",
-    ]))?;
-    let metadata = metadata()?;
-    let target = metadata["target_directory"].as_str().context("cargo metadata names no target folder")?;
-    Ok(Path::new(target).join("release"))
-}

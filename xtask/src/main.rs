@@ -5,6 +5,7 @@
 
 mod bench;
 mod chaos;
+mod count;
 mod demo;
 mod fuzz;
 mod house;
@@ -54,6 +55,12 @@ enum Verb {
         /// Print the figures as JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Count the instructions of a hit on either side, and compare them with xtask/counts.toml
+    Count {
+        /// Keep the new figures as those to compare with
+        #[arg(long)]
+        write: bool,
     },
     /// Run every check and every test
     Test {
@@ -116,6 +123,7 @@ fn main() -> ExitCode {
         Verb::Setup => setup::run().map(drop),
         Verb::Demo { keep } => demo::run(keep),
         Verb::Bench { peers, only, json } => bench::run(peers, &only, json),
+        Verb::Count { write } => count::run(write),
         Verb::Test { only, nextest } => test::run(only, &nextest),
         Verb::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
         Verb::Chaos { minutes, seed, restarts } => chaos::chaos(minutes, seed, restarts),

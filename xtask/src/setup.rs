@@ -48,6 +48,8 @@ pub(crate) struct Missing {
     pub(crate) browser: bool,
     /// No libFuzzer: the fuzz targets cannot run.
     pub(crate) fuzzer: bool,
+    /// No valgrind: instructions cannot be counted.
+    pub(crate) counter: bool,
 }
 
 pub(crate) fn run() -> anyhow::Result<Missing> {

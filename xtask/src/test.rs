@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 
 use crate::setup::Missing;
-use crate::{fuzz, run, say, setup, tidy, workspace};
+use crate::{count, fuzz, run, say, setup, tidy, workspace};
 
 /// One step of the test command. Build, clippy and nextest name the same packages, targets and profile, so that no
 /// dependency is compiled twice for any two of them that can share.
@@ -27,6 +27,8 @@ pub(crate) enum Step {
     Clippy,
     /// The tests
     Nextest,
+    /// Instructions of a hit
+    Count,
     /// Each fuzz target, briefly
     Fuzz,
 }
@@ -62,6 +64,11 @@ impl Step {
                 "-Dwarnings",
             ])),
             Self::Nextest => tests(missing, nextest),
+            Self::Count if missing.counter => {
+                say::line("skipped: the count of instructions, since valgrind is missing");
+                Ok(())
+            }
+            Self::Count => count::run(false),
             Self::Fuzz if missing.fuzzer => {
                 say::line("skipped: fuzz targets, since libFuzzer is missing");
                 Ok(())
@@ -76,6 +83,7 @@ pub(crate) fn run(only: Option<Step>, nextest: &[String]) -> anyhow::Result<()> 
     let mut missing = Missing {
         browser: setup::BROWSER.iter().any(|name| run::which(name).is_none()),
         fuzzer: !fuzz::is_there(),
+        counter: run::which(count::VALGRIND).is_none(),
     };
     let mut summary = Vec::new();
     for step in Step::value_variants() {

@@ -4,6 +4,8 @@
 //! outputs into the build tree. Must never: use a service, know an address that no broker handed out, or stop a
 //! build because larder failed.
 
+#[doc(hidden)]
+pub mod benching;
 pub mod commands;
 pub mod go;
 pub mod session;

@@ -5,6 +5,8 @@
 //! compile itself, write into a build tree, or answer from anything it has not proven to be as it was.
 
 pub mod args;
+#[doc(hidden)]
+pub mod benching;
 pub mod depfile;
 pub mod directives;
 #[doc(hidden)]

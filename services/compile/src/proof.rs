@@ -288,6 +288,11 @@ impl Proofs {
         known.put(call, Proven { absences, ..proven });
     }
 
+    /// As if nothing had ever held.
+    pub(crate) fn forget(&self) {
+        *self.lock() = Known::default();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Known> {
         // A panic within leaves at worst counts that are too high.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

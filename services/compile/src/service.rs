@@ -41,7 +41,7 @@ const LONGEST_SEARCH: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The compile cache.
-pub struct Compile(Arc<Core>);
+pub struct Compile(pub(crate) Arc<Core>);
 
 impl Compile {
     /// A cache that keeps its results in `store`.

@@ -7,7 +7,7 @@ use anyhow::bail;
 
 use super::Missing;
 use crate::say::Progress;
-use crate::{fuzz, run, say};
+use crate::{count, fuzz, run, say};
 
 /// Something the tests need.
 struct Row {
@@ -27,7 +27,7 @@ const LIBFUZZER: &str = "libFuzzer";
 /// The browser and what drives it.
 pub(crate) const BROWSER: [&str; 2] = ["chromium", "chromedriver"];
 
-const ROWS: [Row; 12] = [
+const ROWS: [Row; 13] = [
     row("gcc", &["gcc", "libc6-dev"]),
     row("make", &["make"]),
     row("clang", &["clang"]),
@@ -39,6 +39,7 @@ const ROWS: [Row; 12] = [
     row("ninja", &["ninja-build"]),
     row("python3", &["python3", "python3-venv"]),
     Row { what: LIBFUZZER, packages: &["libclang-rt-dev"], skipped: Some("fuzz targets") },
+    Row { what: count::VALGRIND, packages: &["valgrind"], skipped: Some("the count of instructions") },
     Row { what: BROWSER[0], packages: &["chromium"], skipped: Some("tests that need a browser") },
     Row { what: BROWSER[1], packages: &["chromium-driver"], skipped: Some("tests that need a browser") },
 ];
@@ -92,7 +93,11 @@ pub(super) fn install(progress: &Progress) -> anyhow::Result<Missing> {
         say::line(&hint);
     }
     let lacks = |what| absent.iter().any(|row| row.what == what);
-    Ok(Missing { browser: BROWSER.iter().any(|what| lacks(*what)), fuzzer: lacks(LIBFUZZER) })
+    Ok(Missing {
+        browser: BROWSER.iter().any(|what| lacks(*what)),
+        fuzzer: lacks(LIBFUZZER),
+        counter: lacks(count::VALGRIND),
+    })
 }
 
 fn absent() -> Vec<&'static Row> {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Finding;
 
 /// A crate, and the crates of the workspace that it may depend on, in tests too.
-const TABLE: [(&str, &[&str]); 18] = [
+const TABLE: [(&str, &[&str]); 19] = [
     ("larder-proto", &[]),
     ("larder-servicedef", &[]),
     ("larder-service", &["larder-proto"]),
@@ -38,6 +38,18 @@ const TABLE: [(&str, &[&str]); 18] = [
     ("larder-client", &["larder-glue", "larder-proto", "larder-servicedef", "larder-tree"]),
     ("larder-tests", &["larder-glue", "larder-proto", "larder-client", "larder-service"]),
     ("larder-host", &["larder-glue", "larder-loopback", "larder-proto", "larder-tests"]),
+    (
+        "larder-bench",
+        &[
+            "larder-client",
+            "larder-compile",
+            "larder-fingerprint",
+            "larder-glue",
+            "larder-proto",
+            "larder-service",
+            "larder-store",
+        ],
+    ),
     (
         "larder-fuzz",
         &[

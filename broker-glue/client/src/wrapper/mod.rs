@@ -4,7 +4,7 @@
 
 mod call;
 mod direct;
-mod outputs;
+pub(crate) mod outputs;
 pub(crate) mod run_tool;
 pub(crate) mod streams;
 mod tool;
@@ -48,7 +48,7 @@ pub fn run(call: &ToolCall) -> ExitCode {
     let Ok(runtime) = session::runtime() else { return direct::exec(&call, &tool, None) };
     // The process ends after this call: to wait for the runtime's thread would only make it end later.
     let runtime = std::mem::ManuallyDrop::new(runtime);
-    match cached(&call, &tool, &folders, &runtime) {
+    match cached(&call, &tool, (&folders, &runtime), |lookup| ask(&folders, &runtime, lookup)) {
         Ok(code) => code,
         Err(Aside::Quietly) => direct::exec(&call, &tool, None),
         Err(Aside::Because(reason)) => {
@@ -59,18 +59,24 @@ pub fn run(call: &ToolCall) -> ExitCode {
 }
 
 /// The cache is no help with this call.
-enum Aside {
+pub(crate) enum Aside {
     /// As it should be.
     Quietly,
     /// Because larder failed, and a person should know why.
     Because(String),
 }
 
-fn cached(call: &ToolCall, tool: &OsStr, folders: &Folders, runtime: &Runtime) -> Result<ExitCode, Aside> {
+/// Serves `call` as the daemon says, whom `ask` asks.
+pub(crate) fn cached(
+    call: &ToolCall,
+    tool: &OsStr,
+    (folders, runtime): (&Folders, &Runtime),
+    ask: impl FnOnce(Lookup) -> Result<(Wire, compile_reply::Reply), Aside>,
+) -> Result<ExitCode, Aside> {
     let settings = settings::own(folders);
     let portable = settings.portable.as_deref();
     let lookup = call::lookup(call, tool, portable).map_err(|error| Aside::Because(error.to_string()))?;
-    let (mut wire, reply) = ask(folders, runtime, lookup)?;
+    let (mut wire, reply) = ask(lookup)?;
     if let Some(complaint) = &settings.complaint {
         complaint::say_once(folders, complaint);
     }
@@ -104,7 +110,7 @@ fn ask(folders: &Folders, runtime: &Runtime, lookup: Lookup) -> Result<(Wire, co
     }
 }
 
-fn decode(bytes: &[u8]) -> Result<compile_reply::Reply, Aside> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<compile_reply::Reply, Aside> {
     match CompileReply::decode(bytes) {
         Ok(CompileReply { reply: Some(reply), protocol: PROTOCOL_VERSION, daemon_version })
             if daemon_version == LARDER_VERSION =>
@@ -119,7 +125,7 @@ fn decode(bytes: &[u8]) -> Result<compile_reply::Reply, Aside> {
     }
 }
 
-fn request(request: compile_request::Request) -> Vec<u8> {
+pub(crate) fn request(request: compile_request::Request) -> Vec<u8> {
     CompileRequest {
         protocol: PROTOCOL_VERSION,
         client_version: LARDER_VERSION.to_owned(),

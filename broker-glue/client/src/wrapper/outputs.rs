@@ -20,7 +20,7 @@ const ROOM: usize = 256 << 10;
 /// # Errors
 /// When anything is not as it should be: an output is no ordinary file, its folder is missing, the disk is full, or a
 /// blob is not what it was. The tool can still be run: it writes all of these anew.
-pub(super) fn restore(hit: &Hit) -> Result<(), NotRestoredCause> {
+pub(crate) fn restore(hit: &Hit) -> Result<(), NotRestoredCause> {
     // Beyond its limit a write is answered with a signal, which would end us and not the tool.
     let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
     for output in &hit.outputs {

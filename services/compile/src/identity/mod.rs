@@ -9,6 +9,7 @@ mod archiver;
 mod clang;
 mod driver;
 mod gcc;
+mod introduced;
 pub(crate) mod linker;
 pub(crate) mod loader;
 mod memo;
@@ -25,6 +26,7 @@ use larder_fingerprint::Fingerprints;
 use larder_service::{Clock, Hasher, Key, Reason};
 
 pub(crate) use self::archiver::{Archiver, Role};
+pub use self::introduced::Introduced;
 pub(crate) use self::linker::Linker;
 use self::memo::Memo;
 use self::premises::{Collector, Premises};

@@ -126,10 +126,10 @@ mod tests {
         core.ahead.lock().promised.insert(8, vec![path(names[3])]);
         core.read_ahead(7);
         while !(core.fingerprints.knows(&path(names[0])) && core.fingerprints.knows(&path(names[1]))) {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::task::yield_now().await;
         }
         while core.ahead.lock().busy {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            tokio::task::yield_now().await;
         }
         assert!(!core.fingerprints.knows(&path(names[3])), "its client is still there");
     }

@@ -282,8 +282,12 @@ impl Core {
                 Ok(found.or_else(|| self.never_compiled(work)))
             }
             Work::Question(question) => {
-                let why = || Found::Missing(bare(Reason::FirstSeen));
-                Ok(self.fetch(question.base, connection)?.map_or_else(why, Found::Known))
+                // No compile, whether it is known or not.
+                let Some(mut known) = self.fetch(question.base, connection)? else {
+                    return Ok(Found::Missing(bare(Reason::NotACompile)));
+                };
+                known.reason = Reason::Answered;
+                Ok(Found::Known(known))
             }
             Work::Archive(filing) => {
                 let Some(known) = self.fetch(filing.base, connection)? else {

@@ -14,7 +14,7 @@ use larder_proto::v1::{
     NotSupported, Publish, Published, Run,
 };
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
-use larder_service::{BoxFuture, Connection, ConnectionId, Context, Key, Reason, Service};
+use larder_service::{BoxFuture, Connection, ConnectionId, Context, Key, Outcome, Reason, Service};
 use larder_store::Store;
 use prost::Message as _;
 use tokio::sync::watch;
@@ -337,7 +337,9 @@ impl Compile {
 
     fn count_hit(&self, draft: Draft, known: &Known) -> u64 {
         let bytes = known.result.outputs.iter().map(|output| output.digest.size).sum();
-        self.0.record(known.reason, draft, "", known.result.tool_us, bytes)
+        // What a question would have taken is nobody's gain: it was no compile.
+        let avoided_us = if known.reason.outcome() == Outcome::Hit { known.result.tool_us } else { 0 };
+        self.0.record(known.reason, draft, "", avoided_us, bytes)
     }
 
     fn lost(&self, plan: Plan) {

@@ -108,6 +108,7 @@ reasons! {
     ArtifactStored = "artifact_stored", Bypass, "an artifact was handed in, and is kept";
     ArtifactExists = "artifact_exists", Bypass, "an artifact was handed in under a key that is taken";
     NotACompile = "not_a_compile", Bypass, "the call is none that larder caches: a question, or a step that makes something else";
+    Answered = "answered", Bypass, "a question to the compiler, which gave this answer before";
     Incremental = "incremental", Bypass, "an incremental compile is left to the compiler's own cache";
     LeaseLost = "lease_lost", Bypass, "the client went away before it could say how the tool ended";
     StartingUp = "starting_up", Bypass, "the daemon is still loading its state";

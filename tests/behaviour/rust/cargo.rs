@@ -108,7 +108,7 @@ impl Workspace {
             format!("{}: {} {}", text(record, "unit"), text(record, "reason"), text(record, "detail"))
         };
         let asked = |record: &&&serde_json::Value| {
-            record["reason"] != "not_a_compile" && record["reason"] != "source_from_stdin"
+            record["outcome"] != "bypass" && record["reason"] != "source_from_stdin"
         };
         (hits.len(), others.iter().filter(asked).map(about).collect())
     }

@@ -14,9 +14,8 @@ fn missed(sandbox: &Sandbox, since: u64) -> Vec<String> {
     let counts = |record: &&Value| {
         record["id"].as_u64() > Some(since)
             && record["outcome"] != "hit"
-            && !["not_a_compile", "source_from_stdin", "tool_failed"]
-                .iter()
-                .any(|reason| record["reason"] == *reason)
+            && record["outcome"] != "bypass"
+            && !["source_from_stdin", "tool_failed"].iter().any(|reason| record["reason"] == *reason)
     };
     records
         .iter()

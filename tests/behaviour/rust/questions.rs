@@ -26,19 +26,19 @@ const CARGOS: &[&str] = &[
 fn what_cargo_and_build_scripts_ask_is_answered_from_the_cache() {
     let rust = Rust::new();
     for args in [&["-vV"][..], &["--version"], &["--print", "cfg"], CARGOS] {
-        for reason in ["first_seen", "direct_hit"] {
+        for reason in ["not_a_compile", "answered"] {
             rust.call(&[], args, reason);
         }
     }
     // Whatever the answer may go by is another question.
     for args in [&["--print", "cfg", "-Ctarget-feature=+avx2"][..], &["--print", "cfg", "-Cpanic=abort"]] {
-        rust.call(&[], args, "first_seen");
-        rust.call(&[], args, "direct_hit");
+        rust.call(&[], args, "not_a_compile");
+        rust.call(&[], args, "answered");
     }
     let forced = [("RUSTC_FORCE_RUSTC_VERSION", "1.2.3")];
-    rust.call(&forced, &["-vV"], "first_seen");
-    rust.call(&forced, &["-vV"], "direct_hit");
-    rust.call(&[], &["-vV"], "direct_hit");
+    rust.call(&forced, &["-vV"], "not_a_compile");
+    rust.call(&forced, &["-vV"], "answered");
+    rust.call(&[], &["-vV"], "answered");
     rust.call(&[("RUST_TARGET_PATH", "/w")], &["--print", "cfg"], "not_a_compile");
 }
 
@@ -61,5 +61,7 @@ fn a_crate_that_comes_with_a_question_is_read_by_the_compiler() {
     let mut asked = rust.sandbox.larder([&[rust.rustc.as_str()], &args[..]].concat());
     let said = succeed(asked.stdin(Stdio::null())).stdout;
     assert_eq!(String::from_utf8_lossy(&said).trim(), "rust_out");
-    assert_eq!(rust.sandbox.last_reason(), "first_seen");
+    let mut again = rust.sandbox.larder([&[rust.rustc.as_str()], &args[..]].concat());
+    assert_eq!(succeed(again.stdin(Stdio::null())).stdout, said);
+    assert_eq!(rust.sandbox.last_reason(), "answered");
 }

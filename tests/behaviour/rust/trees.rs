@@ -96,7 +96,7 @@ impl Trees {
             |record: &serde_json::Value, name: &str| record[name].as_str().unwrap_or_default().to_owned();
         let mut misses: Vec<String> = records
             .filter(|record| record["id"].as_u64() > Some(before))
-            .filter(|record| record["outcome"] != "hit" && record["reason"] != "not_a_compile")
+            .filter(|record| record["outcome"] != "hit" && record["outcome"] != "bypass")
             .filter(|record| record["reason"] != "source_from_stdin")
             .map(|record| format!("{} {}", text(record, "unit"), text(record, "reason")))
             .collect();

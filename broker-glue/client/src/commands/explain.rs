@@ -77,7 +77,7 @@ fn of_build<'a>(records: &'a [Record], session: &str, ended: Option<u64>) -> Vec
 
 /// Questions to a tool are no misses.
 fn is_missed(record: &Record) -> bool {
-    record.outcome != "hit" && record.reason != "not_a_compile"
+    record.outcome != "hit" && !["not_a_compile", "answered"].contains(&record.reason.as_str())
 }
 
 /// All that the daemon knows of calls.

@@ -334,7 +334,10 @@ pub(super) const ROWS: &[Row] = &[
 
 /// The row that decides about `arg`.
 pub(super) fn row_of(family: Family, arg: &[u8]) -> Option<&'static Row> {
+    let first = arg.get(1);
     ROWS.iter()
+        // Most rows are told apart by this already.
+        .filter(|row| row.name.as_bytes().get(1) == first)
         .filter(|row| row.family.is_none_or(|only| only == family))
         .filter(|row| match row.form {
             Alone | Separate => arg == row.name.as_bytes(),

@@ -19,5 +19,6 @@ mod complaint;
 mod guard;
 mod run;
 mod running;
+mod script;
 mod settings;
 mod stopped;

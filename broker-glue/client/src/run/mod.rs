@@ -28,6 +28,7 @@ use crate::artifact::{self, ArtifactError, Artifacts};
 use crate::ask::BUILDS;
 use crate::blob::BlobError;
 use crate::complaint;
+use crate::script;
 use crate::session;
 use crate::wrapper::run_tool::{self, Ran, Streams};
 use crate::wrapper::{ToolCall, resolve, streams};
@@ -70,7 +71,10 @@ pub(crate) fn run(options: Options, command: &[OsString]) -> ExitCode {
 
 /// The command takes this process's place.
 fn exec(call: &ToolCall, tool: &OsStr) -> ExitCode {
-    let error = Command::new(tool).arg0(&call.name).args(&call.args).stdin(Stdio::null()).exec();
+    let mut error = Command::new(tool).arg0(&call.name).args(&call.args).stdin(Stdio::null()).exec();
+    if script::is_one(&error) {
+        error = script::reading(tool, &call.args).stdin(Stdio::null()).exec();
+    }
     complaint::say(&format!("failed to run {}: {error}", call.name.display()));
     ExitCode::from(if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 })
 }

@@ -17,9 +17,9 @@ use tokio::process::Command;
 use tokio::runtime::Runtime;
 
 use super::session::Keep;
-use crate::complaint;
 use crate::session::{self, SessionError, VARIABLE, Way};
 use crate::wrapper::run_tool::{Forwarded, exit_as};
+use crate::{complaint, script};
 use watch::Watch;
 
 #[derive(Debug, Args)]
@@ -63,7 +63,7 @@ pub(super) fn run(build: &Build) -> anyhow::Result<ExitCode> {
     let larder = std::env::current_exe()?;
     let mut command = Command::new(program);
     let args = if build.keep_going { keep_going::with(program, args) } else { args.to_vec() };
-    command.args(args);
+    command.args(&args);
     for (name, rest) in WRAPPERS.iter().filter(|(name, _)| std::env::var_os(name).is_none()) {
         let mut value = larder.clone().into_os_string();
         value.push(rest);
@@ -86,7 +86,15 @@ pub(super) fn run(build: &Build) -> anyhow::Result<ExitCode> {
     let status = runtime
         .block_on(async {
             let mut forwarded = Forwarded::listen()?;
-            let mut child = command.spawn()?;
+            let mut child = match command.spawn() {
+                Err(error) if script::is_one(&error) => {
+                    let mut shell = Command::from(script::reading(program, &args));
+                    let variables = command.as_std().get_envs();
+                    shell.envs(variables.filter_map(|(name, value)| Some((name, value?))));
+                    shell.spawn()?
+                }
+                child => child?,
+            };
             forwarded.wait(&mut child).await
         })
         .with_context(|| format!("failed to run {}", program.display()));

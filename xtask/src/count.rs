@@ -73,9 +73,7 @@ fn build() -> anyhow::Result<PathBuf> {
     // Flags of somebody's own would make other programs; this goes before all places where they can be.
     command.args(["--profile", PROFILE]).env("CARGO_ENCODED_RUSTFLAGS", "");
     run::to_end(&mut command)?;
-    let metadata = workspace::metadata()?;
-    let target = metadata["target_directory"].as_str().context("cargo metadata names no target folder")?;
-    Ok(Path::new(target).join(PROFILE))
+    Ok(workspace::target()?.join(PROFILE))
 }
 
 /// What makes other instructions of the same text.

@@ -10,7 +10,7 @@ use crate::{run, say, workspace};
 
 /// Builds the programs, and gives the folder they lie in.
 pub(crate) fn build() -> anyhow::Result<PathBuf> {
-    let target = target_folder()?;
+    let target = workspace::target()?;
     run::to_end(&mut run::cargo(&[
         "build",
         "--release",
@@ -72,10 +72,4 @@ fn has_libraries(target: &str) -> bool {
     said.ok()
         .and_then(|said| String::from_utf8(said.stdout).ok())
         .is_some_and(|folder| Path::new(folder.trim()).is_dir())
-}
-
-fn target_folder() -> anyhow::Result<PathBuf> {
-    let metadata = workspace::metadata()?;
-    let target = metadata["target_directory"].as_str().context("cargo metadata names no target folder")?;
-    Ok(PathBuf::from(target))
 }

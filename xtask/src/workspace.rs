@@ -23,5 +23,12 @@ pub(crate) fn metadata() -> anyhow::Result<Value> {
     serde_json::from_slice(&output.stdout).context("failed to read what cargo metadata says")
 }
 
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> anyhow::Result<PathBuf> {
+    let metadata = metadata()?;
+    let target = metadata["target_directory"].as_str().context("cargo metadata names no target folder")?;
+    Ok(PathBuf::from(target))
+}
+
 /// Larder's three programs. Whoever replaces them in this order never leaves a client beside an older daemon.
 pub(crate) const PROGRAMS: [&str; 3] = ["larderd", "larder-broker", "larder"];

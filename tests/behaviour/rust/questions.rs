@@ -35,6 +35,11 @@ fn what_cargo_and_build_scripts_ask_is_answered_from_the_cache() {
         rust.call(&[], args, "not_a_compile");
         rust.call(&[], args, "answered");
     }
+    // What comes with a message is asked each time.
+    for _ in 0..2 {
+        let said = rust.call(&[], &["--print", "cfg", "-Ctarget-feature=+nonsense"], "not_a_compile");
+        assert!(!said.stderr.is_empty());
+    }
     let forced = [("RUSTC_FORCE_RUSTC_VERSION", "1.2.3")];
     rust.call(&forced, &["-vV"], "not_a_compile");
     rust.call(&forced, &["-vV"], "answered");

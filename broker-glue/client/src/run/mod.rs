@@ -11,9 +11,8 @@ pub(crate) mod restore;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{ExitCode, Stdio};
 
 use larder_glue::folders::Folders;
 use larder_proto::v1::{
@@ -71,10 +70,7 @@ pub(crate) fn run(options: Options, command: &[OsString]) -> ExitCode {
 
 /// The command takes this process's place.
 fn exec(call: &ToolCall, tool: &OsStr) -> ExitCode {
-    let mut error = Command::new(tool).arg0(&call.name).args(&call.args).stdin(Stdio::null()).exec();
-    if script::is_one(&error) {
-        error = script::reading(tool, &call.args).stdin(Stdio::null()).exec();
-    }
+    let error = script::exec(tool, &call.name, &call.args, Some(Stdio::null));
     complaint::say(&format!("failed to run {}: {error}", call.name.display()));
     ExitCode::from(if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 })
 }

@@ -58,29 +58,19 @@ pub(crate) fn run(
     runtime.block_on(async {
         let one = streams == Streams::NoInputOneOutput;
         let error_stream = if one { ErrorStream::of_both()? } else { ErrorStream::new()? };
-        let shaped = |mut command: Command| -> io::Result<Command> {
+        // Signals that are sent to this process alone are meant for the tool.
+        let mut forwarded = Forwarded::listen()?;
+        let started_unix_ns = file_time_ns();
+        let started = Instant::now();
+        let mut child = script::start(tool, &call.name, args, |command| {
+            let mut command = Command::from(command);
             command.stderr(error_stream.stdio()?);
             command.stdout(if one { error_stream.stdio()? } else { Stdio::piped() });
             if streams != Streams::Callers {
                 command.stdin(Stdio::null());
             }
-            Ok(command)
-        };
-        let mut command = Command::new(tool);
-        command.arg0(&call.name).args(args);
-        let mut command = shaped(command)?;
-        // Signals that are sent to this process alone are meant for the tool.
-        let mut forwarded = Forwarded::listen()?;
-        let started_unix_ns = file_time_ns();
-        let started = Instant::now();
-        let mut child = match command.spawn() {
-            Err(error) if script::is_one(&error) => {
-                command = shaped(Command::from(script::reading(tool, args)))?;
-                command.spawn()?
-            }
-            child => child?,
-        };
-        drop(command);
+            command.spawn()
+        })?;
         let stdout = child.stdout.take();
         let stdout = tokio::spawn(async move {
             match stdout {

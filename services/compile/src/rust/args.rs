@@ -120,6 +120,34 @@ fn refused(reason: Reason, detail: &[u8]) -> Refusal {
 pub(crate) fn parse(args: &[Vec<u8>]) -> Result<Request, Refusal> {
     let mut request = Request::default();
     let mut source = None;
+    each_word(args, |word| match word {
+        Word::Option { what, name, value } => request.option(what, name, value),
+        Word::File(file) if source.is_some() => Err(refused(Reason::SeveralSources, file)),
+        Word::File(file) => {
+            source = Some(file.to_vec());
+            Ok(())
+        }
+    })?;
+    request.source = source.ok_or_else(|| refused(Reason::NotACompile, b""))?;
+    request.complete()
+}
+
+/// What the caller says, a thing at a time.
+pub(super) enum Word<'a> {
+    /// The value of a flag is empty.
+    Option {
+        what: Use,
+        name: &'a [u8],
+        value: &'a [u8],
+    },
+    File(&'a [u8]),
+}
+
+/// Shows `visit` each word of `args`, and ends at the first that is refused.
+pub(super) fn each_word<'a>(
+    args: &'a [Vec<u8>],
+    mut visit: impl FnMut(Word<'_>) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         let (name, inline) = split(arg);
@@ -127,7 +155,7 @@ pub(crate) fn parse(args: &[Vec<u8>]) -> Result<Request, Refusal> {
             // Flags may stand in one argument, as in `-vV`.
             for flag in &arg[1..] {
                 if let Some((Shape::Flag, what)) = options::short(*flag) {
-                    request.option(what, &[b'-', *flag], b"")?;
+                    visit(Word::Option { what, name: &[b'-', *flag], value: b"" })?;
                 }
             }
             continue;
@@ -136,21 +164,18 @@ pub(crate) fn parse(args: &[Vec<u8>]) -> Result<Request, Refusal> {
             if arg.starts_with(b"-") && arg.len() > 1 {
                 return Err(refused(Reason::OptionUnknown, arg));
             }
-            if source.replace(arg.clone()).is_some() {
-                return Err(refused(Reason::SeveralSources, arg));
-            }
+            visit(Word::File(arg))?;
             continue;
         };
-        let value: &[u8] = match (shape, inline) {
+        let value: &'a [u8] = match (shape, inline) {
             (Shape::Flag, None) => b"",
             (Shape::Flag, Some(_)) => return Err(refused(Reason::OptionUnknown, arg)),
             (Shape::Value, Some(value)) => value,
             (Shape::Value, None) => rest.next().ok_or_else(|| refused(Reason::OptionMalformed, arg))?,
         };
-        request.option(what, name, value)?;
+        visit(Word::Option { what, name, value })?;
     }
-    request.source = source.ok_or_else(|| refused(Reason::NotACompile, b""))?;
-    request.complete()
+    Ok(())
 }
 
 /// The option's name and the value that stands in the same argument.
@@ -171,6 +196,15 @@ fn split(arg: &[u8]) -> (&[u8], Option<&[u8]>) {
 fn is_cluster(arg: &[u8]) -> bool {
     let is_flag = |flag: &u8| matches!(options::short(*flag), Some((Shape::Flag, _)));
     arg.len() > 2 && arg[0] == b'-' && arg[1..].iter().all(is_flag)
+}
+
+/// The name and the value of what `-C` sets, and what it is.
+pub(super) fn codegen(setting: &[u8]) -> (&[u8], &[u8], Option<Codegen>) {
+    let (name, value) = match setting.iter().position(|byte| *byte == b'=') {
+        Some(at) => (&setting[..at], &setting[at + 1..]),
+        None => (setting, &b""[..]),
+    };
+    (name, value, str::from_utf8(name).ok().and_then(options::codegen))
 }
 
 fn known(name: &[u8]) -> Option<(Shape, Use)> {
@@ -296,11 +330,7 @@ impl Request {
     }
 
     fn codegen(&mut self, value: &[u8]) -> Result<(), Refusal> {
-        let (name, inner) = match value.iter().position(|byte| *byte == b'=') {
-            Some(at) => (&value[..at], &value[at + 1..]),
-            None => (value, &b""[..]),
-        };
-        let what = str::from_utf8(name).ok().and_then(options::codegen);
+        let (name, inner, what) = codegen(value);
         let what = what.ok_or_else(|| refused(Reason::OptionUnknown, &[b"-C ", name].concat()))?;
         match what {
             Codegen::Key => {}

@@ -7,6 +7,8 @@ use larder_proto::v1::Publish;
 use larder_service::{Hasher, Key, Reason};
 use larder_store::{ActionResult, StoreError};
 
+use super::args::{self, Word};
+use super::options::{Codegen, Use};
 use super::prepare::{FORBIDDEN, add_variables};
 use crate::args::Refusal;
 use crate::call::Call;
@@ -18,10 +20,6 @@ use crate::state::{Core, OWNER};
 
 /// Changes whenever what a key means changes.
 const FORMAT: &[u8] = &[1];
-
-/// Ways to ask for the version.
-const VERSION: [&[u8]; 4] = [b"-vV", b"-Vv", b"-V", b"--version"];
-const VERBOSE: [&[u8]; 2] = [b"-v", b"--verbose"];
 
 /// What may be asked by `--print`; each answer goes to standard output.
 const PRINTS: [&[u8]; 9] = [
@@ -36,33 +34,6 @@ const PRINTS: [&[u8]; 9] = [
     b"target-list",
 ];
 
-/// Options with a value, of which the answer may tell, and which bring in no file.
-const VALUES: [&[u8]; 5] = [b"--crate-name", b"--crate-type", b"--cfg", b"--check-cfg", b"--edition"];
-
-/// The same with a value of one word behind them or in the next argument.
-const LETTERS: [u8; 5] = *b"WADFC";
-
-/// What `-C` may set.
-const CODEGEN: [&[u8]; 17] = [
-    b"codegen-units",
-    b"debug-assertions",
-    b"debuginfo",
-    b"force-frame-pointers",
-    b"force-unwind-tables",
-    b"link-arg",
-    b"link-args",
-    b"linker",
-    b"linker-plugin-lto",
-    b"lto",
-    b"opt-level",
-    b"overflow-checks",
-    b"panic",
-    b"relocation-model",
-    b"strip",
-    b"target-cpu",
-    b"target-feature",
-];
-
 /// A question, and what its answer is known by.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
@@ -71,68 +42,58 @@ pub(crate) struct Question {
 }
 
 /// What a question is about besides the compiler.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Asked<'c> {
-    target: Option<&'c [u8]>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Asked {
+    target: Option<Vec<u8>>,
     /// There is a crate to be read from standard input.
     reads_input: bool,
 }
 
 /// Takes apart what is a question and nothing else; `None` for everything that might be more.
-fn asked(args: &[Vec<u8>]) -> Option<Asked<'_>> {
-    let is_of = |words: &[&[u8]], arg: &Vec<u8>| words.contains(&arg.as_slice());
+fn asked(args: &[Vec<u8>]) -> Option<Asked> {
     let mut asked = Asked { target: None, reads_input: false };
-    if args.iter().any(|arg| is_of(&VERSION, arg)) {
-        let others = args.iter().all(|arg| is_of(&VERSION, arg) || is_of(&VERBOSE, arg));
-        return others.then_some(asked);
-    }
-    let mut prints = false;
-    let mut rest = args.iter();
-    while let Some(arg) = rest.next() {
-        let (name, joined) = match arg.iter().position(|byte| *byte == b'=') {
-            Some(at) if arg.starts_with(b"--") => (&arg[..at], Some(&arg[at + 1..])),
-            _ => (arg.as_slice(), None),
-        };
-        let mut value = || joined.or_else(|| rest.next().map(Vec::as_slice));
-        match name {
-            b"-" if !asked.reads_input => asked.reads_input = true,
-            b"-O" | b"-g" => {}
-            b"--print" => {
-                let what = value()?;
-                if !PRINTS.contains(&what) {
-                    return None;
+    let (mut version, mut prints) = (false, false);
+    let more = |name: &[u8]| Err(about(Reason::NotACompile, name));
+    args::each_word(args, |word| {
+        match word {
+            Word::File(b"-") if !asked.reads_input => asked.reads_input = true,
+            Word::File(file) => return more(file),
+            Word::Option { what, name, value } => match what {
+                Use::Key | Use::Shown | Use::CrateName | Use::CrateType => {}
+                Use::Codegen if is_harmless(value) => {}
+                // Anything but a plain name may be a file.
+                Use::Target if asked.target.is_none() && !value.contains(&b'/') && !value.contains(&b'.') => {
+                    asked.target = Some(value.to_vec());
                 }
-                prints = true;
-            }
-            b"--target" => {
-                let target = value()?;
-                // Anything else may be a file.
-                if asked.target.is_some() || target.iter().any(|byte| matches!(byte, b'/' | b'.')) {
-                    return None;
-                }
-                asked.target = Some(target);
-            }
-            b"--codegen" if !is_harmless(value()?) => return None,
-            b"--codegen" => {}
-            name if VALUES.contains(&name) => drop(value()?),
-            [b'-', letter, attached @ ..] if LETTERS.contains(letter) => {
-                let value = if attached.is_empty() { rest.next()?.as_slice() } else { attached };
-                if *letter == b'C' && !is_harmless(value) {
-                    return None;
-                }
-            }
-            _ => return None,
+                Use::Refuse(_) if matches!(name, b"-V" | b"--version") => version = true,
+                Use::Refuse(_) if name == b"--print" && PRINTS.contains(&value) => prints = true,
+                _ => return more(name),
+            },
         }
-    }
-    prints.then_some(asked)
+        Ok(())
+    })
+    .ok()?;
+    (version != prints).then_some(asked)
 }
 
 /// Whether what `-C` sets says all by itself.
-fn is_harmless(codegen: &[u8]) -> bool {
-    let end = codegen.iter().position(|byte| *byte == b'=').unwrap_or(codegen.len());
-    let (name, value) = codegen.split_at(end);
-    // This machine's processor would be part of the answer.
-    CODEGEN.contains(&name) && value != b"=native"
+fn is_harmless(setting: &[u8]) -> bool {
+    match args::codegen(setting) {
+        // This machine's processor would be part of the answer.
+        (_, value, Some(Codegen::TargetCpu)) => value != b"native",
+        (
+            ..,
+            Some(
+                Codegen::Key
+                | Codegen::Linker
+                | Codegen::DecidesLink
+                | Codegen::ForTheLinker
+                | Codegen::LinkerFlavor
+                | Codegen::LinkerPlugin,
+            ),
+        ) => true,
+        _ => false,
+    }
 }
 
 impl Core {
@@ -146,9 +107,9 @@ impl Core {
         {
             return None;
         }
-        let rustc = match self.compilers.known_rustc(call, asked.target) {
+        let rustc = match self.compilers.known_rustc(call, asked.target.as_deref()) {
             Some(known) => known.ok()?,
-            None => self.compilers.rustc(call, asked.target).ok()?,
+            None => self.compilers.rustc(call, asked.target.as_deref()).ok()?,
         };
         let mut hasher = Hasher::key("question of rustc");
         hasher.field("format", FORMAT);
@@ -164,6 +125,10 @@ impl Core {
     /// Stores what `publish` tells of, or says why not. May run the compiler: for threads that may block.
     pub(crate) fn publish_answer(&self, question: &Question, publish: Publish) -> Result<Stored, Refusal> {
         self.may_be_stored(&publish)?;
+        if !publish.stderr.is_empty() {
+            // A message may look otherwise on another terminal.
+            return Err(bare(Reason::NotACompile));
+        }
         let same = self.question(&question.call).is_some_and(|now| now.base == question.base);
         if !same {
             let tool = paths::into_bytes(question.call.tool.clone());
@@ -172,7 +137,7 @@ impl Core {
         let result = ActionResult {
             outputs: Vec::new(),
             stdout: publish.stdout,
-            stderr: publish.stderr,
+            stderr: Vec::new(),
             exit_code: 0,
             tool_us: publish.tool_us,
             created_unix_ms: self.context.clock.unix_ms(),
@@ -192,7 +157,7 @@ mod tests {
     fn of(line: &str) -> Option<(Option<String>, bool)> {
         let args: Vec<Vec<u8>> = line.split_whitespace().map(|word| word.as_bytes().to_vec()).collect();
         let asked = asked(&args)?;
-        Some((asked.target.map(paths::text), asked.reads_input))
+        Some((asked.target.as_deref().map(paths::text), asked.reads_input))
     }
 
     #[test]

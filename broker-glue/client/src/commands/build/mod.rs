@@ -61,17 +61,16 @@ pub(super) fn run(build: &Build) -> anyhow::Result<ExitCode> {
     };
     let keep = Keep::open(build.log.as_deref(), build.journal.as_deref(), false)?.of(&build.command);
     let larder = std::env::current_exe()?;
-    let mut command = Command::new(program);
     let args = if build.keep_going { keep_going::with(program, args) } else { args.to_vec() };
-    command.args(&args);
+    let mut variables: Vec<(&str, OsString)> = Vec::new();
     for (name, rest) in WRAPPERS.iter().filter(|(name, _)| std::env::var_os(name).is_none()) {
         let mut value = larder.clone().into_os_string();
         value.push(rest);
-        command.env(name, value);
+        variables.push((name, value));
     }
     let is_cargo = Path::new(program).file_name().is_some_and(|name| name == "cargo");
     if std::env::var_os(INCREMENTAL).is_none() {
-        command.env(INCREMENTAL, "0");
+        variables.push((INCREMENTAL, "0".into()));
         if is_cargo {
             super::say("incremental compiles are off for this build (CARGO_INCREMENTAL=1 keeps them)");
         }
@@ -79,22 +78,16 @@ pub(super) fn run(build: &Build) -> anyhow::Result<ExitCode> {
     let runtime = session::runtime()?;
     let watch = begin(&runtime, &keep)?;
     if let Some(watch) = &watch {
-        command.env(VARIABLE, watch.session());
+        variables.push((VARIABLE, watch.session().into()));
     }
     // The daemon has its own descriptors of them; while these are open the files would look busy.
     drop(keep);
     let status = runtime
         .block_on(async {
             let mut forwarded = Forwarded::listen()?;
-            let mut child = match command.spawn() {
-                Err(error) if script::is_one(&error) => {
-                    let mut shell = Command::from(script::reading(program, &args));
-                    let variables = command.as_std().get_envs();
-                    shell.envs(variables.filter_map(|(name, value)| Some((name, value?))));
-                    shell.spawn()?
-                }
-                child => child?,
-            };
+            let mut child = script::start(program, program, &args, |command| {
+                Command::from(command).envs(variables.iter().map(|(name, value)| (name, value))).spawn()
+            })?;
             forwarded.wait(&mut child).await
         })
         .with_context(|| format!("failed to run {}", program.display()));

@@ -89,12 +89,12 @@ impl Catalog {
 
     /// What is known of a blob that is there.
     pub(crate) fn blob(&mut self, digest: &Digest) -> Result<Option<BlobRow>, StoreError> {
-        self.blobs.get(digest, || self.index.blob_row(digest))
+        self.blobs.get(digest, || self.index.row(digest))
     }
 
     /// What is known of a record that is there.
     pub(crate) fn record(&mut self, id: &RecordId) -> Result<Option<RecordRow>, StoreError> {
-        self.records.get(id, || self.index.record_row(id))
+        self.records.get(id, || self.index.row(id))
     }
 
     pub(crate) fn has_blob(&mut self, digest: &Digest) -> Result<bool, StoreError> {
@@ -226,6 +226,11 @@ impl Catalog {
     /// The records of which the index has another row.
     pub(crate) fn changed_records(&self) -> Vec<(RecordId, Option<RecordRow>)> {
         self.records.unlike_the_index()
+    }
+
+    /// The index lists what is there and nothing else, and so does the folder.
+    pub(crate) fn is_written(&self) -> bool {
+        self.blobs.is_like_the_index() && self.records.is_like_the_index() && self.leaving.is_empty()
     }
 }
 

@@ -70,11 +70,11 @@ impl Store {
 
     fn count_all(&self, removed: &mut Removed) -> Result<(), StoreError> {
         let pins = &self.disk.pins;
-        self.disk.each_blob(&[], |digest, row| {
+        self.disk.each(&[], |digest: Digest, row| {
             removed.count(&Candidate::blob(digest, &row), pins);
             ControlFlow::Continue(())
         })?;
-        self.disk.each_record(&[], |id, row| {
+        self.disk.each(&[], |id: RecordId, row| {
             removed.count(&Candidate::record(id, &row), pins);
             ControlFlow::Continue(())
         })
@@ -84,7 +84,7 @@ impl Store {
     /// many records are of nobody.
     fn only_of(&self, owner: Owner, now: u64) -> Result<(Vec<Candidate>, u64), StoreError> {
         let (mut own, mut others, mut unowned) = (Vec::new(), Vec::new(), 0);
-        self.disk.each_record(&[], |id, row| {
+        self.disk.each(&[], |id: RecordId, row| {
             unowned += u64::from(row.owner.is_none());
             if row.owner == Some(owner) {
                 own.push(Candidate::record(id, &row));

@@ -256,7 +256,7 @@ impl DiskTier {
         self.flush()?;
         // Who has it knows of every change; and of none that comes now.
         let catalog = self.catalog();
-        if self.index.close() && catalog.changes() == 0 {
+        if self.index.close() && catalog.is_written() {
             closed::leave(&self.folder, self.clock.boot(), catalog.totals())
                 .map_err(|error| StoreError::write(&self.folder.index(), error))?;
         }
@@ -344,5 +344,25 @@ mod tests {
         let id = RecordId::manifest(&larder_service::Key([1; 32]));
         let error = tier.put_record(&id, &vec![0; MAX_RECORD_BYTES + 1].into()).unwrap_err();
         assert!(matches!(error, StoreError::TooLarge { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_blob_waits_for_the_removal_of_its_own_file() {
+        let (tier, _folder) = tier();
+        let digest = Digest::of(b"x");
+        // As while it is being evicted.
+        tier.catalog().leaving.insert(digest);
+        std::thread::scope(|scope| {
+            let putting = scope.spawn(|| tier.put_blob(&digest, &b"x"[..].into()));
+            tier.put_blob(&Digest::of(b"y"), &b"y"[..].into()).unwrap();
+            for _ in 0..100 {
+                std::thread::yield_now();
+                assert!(!putting.is_finished() && !tier.catalog().has_blob(&digest).unwrap());
+            }
+            tier.catalog().leaving.remove(&digest);
+            tier.left.notify_all();
+            putting.join().unwrap().unwrap();
+        });
+        assert!(tier.blob(&digest).unwrap().is_some());
     }
 }

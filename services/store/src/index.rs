@@ -9,22 +9,21 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use larder_service::Digest;
 use redb::{Database, Durability, ReadableDatabase as _, ReadableTable as _, TableDefinition};
 
 use crate::StoreError;
 use crate::catalog::Changes;
 use crate::record::{self, RecordId};
-use crate::row::{self, BlobRow, RecordRow};
+use crate::row::{self, RecordRow};
 
 /// Rows of the first say nothing of owners; they are read. A program that knows only the first sets one of the second
 /// aside, and finds the blobs again. From now on a change of it, or of any record's form, is one of the whole store's version
 /// too, which the daemon looks at first.
 const VERSIONS: std::ops::RangeInclusive<u64> = 1..=2;
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
-const BLOBS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("blobs");
+pub(crate) const BLOBS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("blobs");
 const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
-const RECORD_ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("record_rows");
+pub(crate) const RECORD_ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("record_rows");
 
 /// Pages that the index library keeps in memory, bytes.
 const CACHE_BYTES: usize = 32 << 20;
@@ -49,6 +48,8 @@ pub(crate) struct Index {
     unflushed: AtomicBool,
     /// It was found damaged, and is to be opened again.
     doubted: AtomicBool,
+    /// It is closed for good.
+    ended: AtomicBool,
 }
 
 impl Index {
@@ -64,6 +65,7 @@ impl Index {
                 database: RwLock::new(Some(database)),
                 unflushed: AtomicBool::new(false),
                 doubted: AtomicBool::new(false),
+                ended: AtomicBool::new(false),
             },
             as_closed: how.as_closed,
             set_aside: how.set_aside,
@@ -74,6 +76,9 @@ impl Index {
     /// flushed is lost.
     pub(crate) fn reopen(&self) -> Result<(), StoreError> {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        if self.ended.load(Ordering::Acquire) {
+            return Err(self.closed());
+        }
         // The file is locked until it is closed.
         drop_guarded(database.take());
         let folder = self.path.parent().unwrap_or(&self.path);
@@ -90,28 +95,11 @@ impl Index {
     /// Closes the file; whether nothing was lost by it. Everything fails from now on.
     pub(crate) fn close(&self) -> bool {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        self.ended.store(true, Ordering::Release);
         let whole = database.is_some()
             && !self.unflushed.load(Ordering::Acquire)
             && !self.doubted.load(Ordering::Acquire);
         drop_guarded(database.take()) && whole
-    }
-
-    /// The row of the blob `digest`.
-    pub(crate) fn blob_row(&self, digest: &Digest) -> Result<Option<BlobRow>, StoreError> {
-        self.with(|database| {
-            let table = database.begin_read()?.open_table(BLOBS)?;
-            let row = table.get(&row::encode_digest(digest)[..])?;
-            row.map(|row| BlobRow::decode(row.value()).map_err(damaged)).transpose()
-        })
-    }
-
-    /// The row of the record `id`.
-    pub(crate) fn record_row(&self, id: &RecordId) -> Result<Option<RecordRow>, StoreError> {
-        self.with(|database| {
-            let table = database.begin_read()?.open_table(RECORD_ROWS)?;
-            let row = table.get(&id.encode()[..])?;
-            row.map(|row| RecordRow::decode(row.value()).map_err(damaged)).transpose()
-        })
     }
 
     /// The record `id`; `None` also when it is damaged.
@@ -164,7 +152,7 @@ impl Index {
     /// Writes `changes` and everything before it to the disk.
     pub(crate) fn flush(&self, changes: &Changes) -> Result<(), StoreError> {
         if self.doubted.load(Ordering::Acquire) {
-            return Err(StoreError::Index { path: self.path.clone(), reason: "it is damaged".to_owned() });
+            return Err(self.unusable("it is damaged"));
         }
         let unflushed = self.unflushed.swap(false, Ordering::AcqRel);
         if !unflushed && changes.blobs.is_empty() && changes.records.is_empty() {
@@ -194,11 +182,17 @@ impl Index {
         })
     }
 
+    fn closed(&self) -> StoreError {
+        self.unusable("it is closed")
+    }
+
+    fn unusable(&self, reason: &str) -> StoreError {
+        StoreError::Index { path: self.path.clone(), reason: reason.to_owned() }
+    }
+
     fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, StoreError> {
         let database: RwLockReadGuard<'_, _> = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(database) = database.as_ref() else {
-            return Err(StoreError::Index { path: self.path.clone(), reason: "it is closed".to_owned() });
-        };
+        let Some(database) = database.as_ref() else { return Err(self.closed()) };
         guarded(|| work(database)).map_err(|error| {
             // The next flush finds out whether the index is still of use.
             self.unflushed.store(true, Ordering::Release);

@@ -21,6 +21,7 @@ mod error;
 mod evict;
 mod folder;
 mod index;
+mod listed;
 mod lru;
 mod memory;
 mod oldest;

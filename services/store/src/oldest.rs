@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use larder_service::Digest;
 
 use crate::catalog::Name;
+use crate::listed::Listed;
 use crate::row::{BlobRow, RecordRow};
 use crate::{DiskTier, RecordId, StoreError};
 
@@ -62,8 +63,8 @@ impl<'d> Oldest<'d> {
             }
             ControlFlow::Continue(())
         };
-        self.disk.each_blob(&[], |digest, row| add(Candidate::blob(digest, &row)))?;
-        self.disk.each_record(&[], |id, row| add(Candidate::record(id, &row)))?;
+        self.disk.each(&[], |digest, row| add(Candidate::blob(digest, &row)))?;
+        self.disk.each(&[], |id, row| add(Candidate::record(id, &row)))?;
         let part = first.into_sorted_vec();
         self.after = part.last().copied().or(self.after);
         Ok(part)
@@ -71,42 +72,24 @@ impl<'d> Oldest<'d> {
 }
 
 impl DiskTier {
-    /// Shows `visit` all blobs whose hash is `from` or comes after it, in no order. It must not ask the store for anything.
-    pub(crate) fn each_blob(
+    /// Shows `visit` everything of one kind whose stored name is `from` or comes after it, in no order. It must not ask the store
+    /// for anything.
+    pub(crate) fn each<K: Listed>(
         &self,
         from: &[u8],
-        mut visit: impl FnMut(Digest, BlobRow) -> ControlFlow<()>,
+        mut visit: impl FnMut(K, K::Row) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         // Taken before the index is looked at: what is written meanwhile is in both.
-        let changed: HashMap<_, _> = self.catalog().changed_blobs().into_iter().collect();
-        for (digest, row) in &changed {
-            if let Some(row) = row.filter(|_| digest.hash[..] >= *from)
-                && visit(*digest, row).is_break()
+        let changed: HashMap<_, _> = K::changed(&self.catalog()).into_iter().collect();
+        for (name, row) in &changed {
+            if let Some(row) = row.filter(|_| name.stored().as_ref() >= from)
+                && visit(*name, row).is_break()
             {
                 return Ok(());
             }
         }
-        self.index.each_blob_row(from, |digest, row| {
-            if changed.contains_key(&digest) { ControlFlow::Continue(()) } else { visit(digest, row) }
-        })
-    }
-
-    /// The same for records, whose names begin with the kind.
-    pub(crate) fn each_record(
-        &self,
-        from: &[u8],
-        mut visit: impl FnMut(RecordId, RecordRow) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
-        let changed: HashMap<_, _> = self.catalog().changed_records().into_iter().collect();
-        for (id, row) in &changed {
-            if let Some(row) = row.filter(|_| id.encode()[..] >= *from)
-                && visit(*id, row).is_break()
-            {
-                return Ok(());
-            }
-        }
-        self.index.each_record_row(from, |id, row| {
-            if changed.contains_key(&id) { ControlFlow::Continue(()) } else { visit(id, row) }
+        self.index.each_row(from, |name, row| {
+            if changed.contains_key(&name) { ControlFlow::Continue(()) } else { visit(name, row) }
         })
     }
 }

@@ -94,6 +94,11 @@ impl<K: Copy + Eq + Hash, R: Copy> Rows<K, R> {
         self.hidden.remove(key);
     }
 
+    /// Whether there is nothing that the index has otherwise.
+    pub(crate) fn is_like_the_index(&self) -> bool {
+        self.changed.is_empty() && self.writing.is_empty() && self.hidden.is_empty()
+    }
+
     pub(crate) fn changes(&self) -> usize {
         self.changed.len()
     }

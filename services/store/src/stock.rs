@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use larder_service::Clock;
+use larder_service::{Clock, Digest};
 
-use crate::StoreError;
 use crate::catalog::{Catalog, Totals};
 use crate::folder::Folder;
 use crate::index::Index;
 use crate::row::{BlobRow, BlobStamp};
+use crate::{RecordId, StoreError};
 
 /// How many differences are kept in memory before they are written.
 const WRITTEN_AT_ONCE: usize = 10_000;
@@ -23,7 +23,7 @@ pub(crate) fn take(
 ) -> Result<(Catalog, u64), StoreError> {
     folder.look()?;
     let mut totals = Totals::default();
-    index.each_record_row(&[], |id, row| {
+    index.each_row(&[], |id: RecordId, row| {
         totals.add_record(&id, &row);
         ControlFlow::Continue(())
     })?;
@@ -49,7 +49,7 @@ fn take_shelf(
 ) -> Result<u64, StoreError> {
     let mut unlisted: HashSet<_> = folder.shelf(shelf).into_iter().collect();
     let mut gone = Vec::new();
-    index.each_blob_row(&[shelf], |digest, _| {
+    index.each_row(&[shelf], |digest: Digest, _| {
         if digest.hash[0] != shelf {
             return ControlFlow::Break(());
         }

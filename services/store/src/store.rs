@@ -98,7 +98,7 @@ impl Store {
     /// See [`Store`].
     pub fn each_action(&self, mut visit: impl FnMut(&Key, &ActionResult)) -> Result<(), StoreError> {
         let mut keys = Vec::new();
-        self.disk.each_record(&[], |id, _| {
+        self.disk.each(&[], |id: RecordId, _| {
             if id.kind == RecordKind::Action {
                 keys.push(id.key);
             }

@@ -43,7 +43,7 @@ impl Store {
     pub fn survey(&self, now: u64) -> Result<Survey, StoreError> {
         let mut survey = Survey::default();
         let mut largest = BinaryHeap::with_capacity(LARGEST + 1);
-        self.disk.each_blob(&[], |digest, BlobRow { last_use, .. }| {
+        self.disk.each(&[], |digest: Digest, BlobRow { last_use, .. }| {
             survey.blob_bytes = survey.blob_bytes.saturating_add(digest.size);
             let seconds = now.saturating_sub(last_use) / 1000;
             let age = AGES.iter().position(|end| seconds < *end).unwrap_or(AGES.len());
@@ -71,7 +71,7 @@ impl Store {
     /// See [`Store`].
     pub fn find_blobs(&self, name: &str) -> Result<Vec<SeenBlob>, StoreError> {
         let mut found = Vec::new();
-        self.disk.each_blob(&first_bytes(name), |digest, row| {
+        self.disk.each(&first_bytes(name), |digest: Digest, row| {
             if digest.hex().starts_with(name) {
                 found.push((digest, row.last_use));
             }
@@ -87,7 +87,7 @@ impl Store {
     pub fn find_actions(&self, name: &str) -> Result<Vec<(Key, ActionResult)>, StoreError> {
         let mut keys = Vec::new();
         let from = [&RecordId::action(&Key([0; 32])).encode()[..1], &first_bytes(name)].concat();
-        self.disk.each_record(&from, |id, _| {
+        self.disk.each(&from, |id: RecordId, _| {
             if id.kind == RecordKind::Action && id.key.hex().starts_with(name) {
                 keys.push(id.key);
             }

@@ -2,44 +2,34 @@
 
 use std::ops::ControlFlow;
 
-use larder_service::Digest;
 use redb::ReadableDatabase as _;
 
-use super::{BLOBS, Index, RECORD_ROWS, damaged};
+use super::{Index, damaged};
 use crate::StoreError;
-use crate::record::RecordId;
-use crate::row::{self, BlobRow, RecordRow};
+use crate::listed::Listed;
 
 impl Index {
-    /// Shows `visit` the rows of all blobs whose hash is `from` or comes after it.
-    pub(crate) fn each_blob_row(
-        &self,
-        from: &[u8],
-        mut visit: impl FnMut(Digest, BlobRow) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    /// The row of `name`.
+    pub(crate) fn row<K: Listed>(&self, name: &K) -> Result<Option<K::Row>, StoreError> {
         self.with(|database| {
-            for entry in database.begin_read()?.open_table(BLOBS)?.range(from..)? {
-                let (key, value) = entry?;
-                let digest = row::decode_digest(key.value()).map_err(damaged)?;
-                if visit(digest, BlobRow::decode(value.value()).map_err(damaged)?).is_break() {
-                    break;
-                }
-            }
-            Ok(())
+            let table = database.begin_read()?.open_table(K::ROWS)?;
+            let row = table.get(name.stored().as_ref())?;
+            row.map(|row| K::read_row(row.value()).map_err(damaged)).transpose()
         })
     }
 
-    /// Shows `visit` the rows of all records whose name is `from` or comes after it.
-    pub(crate) fn each_record_row(
+    /// Shows `visit` all rows whose names are `from` or come after it, as they are stored. It must not ask the store for
+    /// anything.
+    pub(crate) fn each_row<K: Listed>(
         &self,
         from: &[u8],
-        mut visit: impl FnMut(RecordId, RecordRow) -> ControlFlow<()>,
+        mut visit: impl FnMut(K, K::Row) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         self.with(|database| {
-            for entry in database.begin_read()?.open_table(RECORD_ROWS)?.range(from..)? {
-                let (key, value) = entry?;
-                let id = RecordId::decode(key.value()).map_err(damaged)?;
-                if visit(id, RecordRow::decode(value.value()).map_err(damaged)?).is_break() {
+            for entry in database.begin_read()?.open_table(K::ROWS)?.range(from..)? {
+                let (name, row) = entry?;
+                let name = K::read(name.value()).map_err(damaged)?;
+                if visit(name, K::read_row(row.value()).map_err(damaged)?).is_break() {
                     break;
                 }
             }

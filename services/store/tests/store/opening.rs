@@ -149,8 +149,41 @@ fn a_store_that_was_closed_is_opened_as_it_is_and_only_once() {
     let (store, report) = sandbox.try_open().unwrap();
     assert!(!report.as_closed);
     assert_eq!(store.usage(), usage, "the sums are those of a store that was looked at");
+    assert!(store.blob(&digest).unwrap().is_some());
     store.close().unwrap();
-    assert!(store.put_bytes(b"later").is_err() || store.flush().is_err(), "it is closed");
+    sandbox.later();
+    for _ in 0..2 {
+        // A use that is still to be written.
+        let _ = store.blob(&digest);
+        assert!(store.flush().is_err(), "it is closed for good");
+        assert!(store.put_manifest(OWNER, &key(9), b"later").is_err());
+        assert!(store.manifest(&key(1)).is_err());
+    }
+    assert!(sandbox.path("store/index/closed").exists(), "and the note stands");
+}
+
+#[test]
+fn what_was_evicted_does_not_come_back_when_the_store_is_opened_as_it_was_closed() {
+    let sandbox = Sandbox { limit_bytes: 1000, ..Sandbox::new() };
+    let store = sandbox.open();
+    for number in 0..4 {
+        sandbox.later();
+        store.put_manifest(OWNER, &key(number), &[number; 200]).unwrap();
+        store.put_bytes(&[number; 100]).unwrap();
+    }
+    assert!(store.evict_if_needed().unwrap().records > 0);
+    let usage = store.usage();
+    store.close().unwrap();
+    drop(store);
+    let (store, report) = sandbox.try_open().unwrap();
+    assert!(report.as_closed);
+    assert_eq!(
+        (store.usage().bytes, store.usage().blobs, store.usage().actions),
+        (usage.bytes, usage.blobs, usage.actions)
+    );
+    assert!(store.manifest(&key(0)).unwrap().is_none());
+    drop(store);
+    assert_eq!(sandbox.open().usage().bytes, usage.bytes, "nor when it is looked at");
 }
 
 #[test]

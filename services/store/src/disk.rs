@@ -246,7 +246,7 @@ impl DiskTier {
         catalog.give_back();
         // The index library does not get over an error by itself, and then has lost what came after the latest flush.
         self.index.reopen()?;
-        (*catalog, _) = stock::take(&self.folder, &self.index, &*self.clock)?;
+        *catalog = stock::take(&self.folder, &self.index, &*self.clock)?.catalog;
         Err(error)
     }
 
@@ -364,5 +364,55 @@ mod tests {
             putting.join().unwrap().unwrap();
         });
         assert!(tier.blob(&digest).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_store_is_closed_without_a_note_where_the_index_lists_what_is_gone() {
+        let note = |tier: &DiskTier| tier.folder.index().join("closed");
+        let id = RecordId::manifest(&larder_service::Key([1; 32]));
+        for (gone, leaving) in [(false, false), (true, false), (false, true)] {
+            let (tier, _folder) = tier();
+            tier.put_record(&id, &b"x"[..].into()).unwrap();
+            if gone {
+                tier.catalog().drop_record(&id).unwrap();
+            }
+            if leaving {
+                tier.catalog().leaving.insert(Digest::of(b"x"));
+            }
+            tier.close().unwrap();
+            assert_eq!(note(&tier).exists(), !gone && !leaving, "{gone} {leaving}");
+        }
+    }
+
+    #[test]
+    fn a_row_of_no_sense_that_is_met_late_costs_the_index_at_the_next_flush() {
+        let (tier, folder) = tier();
+        let id = RecordId::manifest(&larder_service::Key([1; 32]));
+        let digest = Digest::of(b"x");
+        tier.put_blob(&digest, &b"x"[..].into()).unwrap();
+        tier.put_record(&id, &b"x"[..].into()).unwrap();
+        tier.close().unwrap();
+        let (boot, totals) = (tier.clock.boot(), tier.catalog().totals());
+        {
+            let database = redb::Database::open(crate::index::path(&tier.folder.index())).unwrap();
+            let transaction = database.begin_write().unwrap();
+            let mut rows = transaction.open_table(crate::index::RECORD_ROWS).unwrap();
+            rows.insert(&id.encode()[..], &b"nonsense"[..]).unwrap();
+            drop(rows);
+            transaction.commit().unwrap();
+        }
+        // As if it had been there when the store was closed.
+        std::fs::remove_file(tier.folder.index().join("closed")).unwrap();
+        closed::leave(&tier.folder, boot, totals).unwrap();
+        drop(tier);
+        let (tier, report) = DiskTier::open(folder.path(), Arc::new(SystemClock)).unwrap();
+        assert!(report.as_closed);
+        assert!(tier.record(&id).is_err());
+        assert!(tier.flush().is_err());
+        assert!(tier.record(&id).unwrap().is_none());
+        assert_eq!(tier.blob(&digest).unwrap().as_deref(), Some(&b"x"[..]), "blobs are found again");
+        tier.put_record(&id, &b"y"[..].into()).unwrap();
+        tier.flush().unwrap();
+        assert_eq!(tier.record(&id).unwrap().as_deref(), Some(&b"y"[..]));
     }
 }

@@ -92,6 +92,19 @@ impl Index {
         Ok(())
     }
 
+    /// Sets the file aside, in which something makes no sense, and begins a new one.
+    pub(crate) fn begin_anew(&self, damage: &str) -> Result<(), StoreError> {
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        if self.ended.load(Ordering::Acquire) {
+            return Err(self.closed());
+        }
+        drop_guarded(database.take());
+        *database = Some(open::begin(&self.path, self.boot, damage)?);
+        self.unflushed.store(false, Ordering::Release);
+        self.doubted.store(false, Ordering::Release);
+        Ok(())
+    }
+
     /// Closes the file; whether nothing was lost by it. Everything fails from now on.
     pub(crate) fn close(&self) -> bool {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);

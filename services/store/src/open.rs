@@ -12,7 +12,8 @@ use crate::folder::Folder;
 use crate::index::Index;
 use crate::pins::Pins;
 use crate::pulse::Pulse;
-use crate::{StoreError, closed, stock};
+use crate::stock::{self, Stock};
+use crate::{StoreError, closed};
 
 /// What was found when a store was opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,16 +44,19 @@ impl DiskTier {
         let opened = Index::open(&folder.index(), clock.boot(), closed.is_some())?;
         let index = Arc::new(opened.index);
         let closed = closed.filter(|_| opened.as_closed);
-        let (catalog, relisted) = match closed {
-            Some(totals) => (Catalog::new(Arc::clone(&index), totals), 0),
+        let stock = match closed {
+            Some(totals) => {
+                let catalog = Catalog::new(Arc::clone(&index), totals);
+                Stock { catalog, relisted: 0, set_aside: None }
+            }
             None => stock::take(&folder, &index, &*clock)?,
         };
-        let totals = catalog.totals();
+        let totals = stock.catalog.totals();
         let report = OpenReport {
             blobs: totals.blobs,
-            relisted,
+            relisted: stock.relisted,
             actions: totals.actions,
-            set_aside: opened.set_aside,
+            set_aside: opened.set_aside.or(stock.set_aside),
             as_closed: closed.is_some(),
         };
         let tier = Self {
@@ -61,7 +65,7 @@ impl DiskTier {
             clock,
             pins: Pins::default(),
             pulse: Pulse::default(),
-            catalog: Mutex::new(catalog),
+            catalog: Mutex::new(stock.catalog),
             left: Condvar::new(),
             flushing: Mutex::default(),
             damaged: AtomicU64::new(0),

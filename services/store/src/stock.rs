@@ -15,12 +15,28 @@ use crate::{RecordId, StoreError};
 /// How many differences are kept in memory before they are written.
 const WRITTEN_AT_ONCE: usize = 10_000;
 
-/// A catalog of what is there, and how many blobs the index did not list.
-pub(crate) fn take(
-    folder: &Folder,
-    index: &Arc<Index>,
-    clock: &dyn Clock,
-) -> Result<(Catalog, u64), StoreError> {
+/// What is there.
+pub(crate) struct Stock {
+    pub(crate) catalog: Catalog,
+    /// How many blobs the index did not list.
+    pub(crate) relisted: u64,
+    /// Why the index was set aside and a new one begun.
+    pub(crate) set_aside: Option<String>,
+}
+
+/// Takes stock. An index that has rows of no sense is set aside.
+pub(crate) fn take(folder: &Folder, index: &Arc<Index>, clock: &dyn Clock) -> Result<Stock, StoreError> {
+    match take_from(folder, index, clock) {
+        Err(StoreError::Index { reason, .. }) => {
+            index.begin_anew(&reason)?;
+            let stock = take_from(folder, index, clock)?;
+            Ok(Stock { set_aside: Some(reason), ..stock })
+        }
+        taken => taken,
+    }
+}
+
+fn take_from(folder: &Folder, index: &Arc<Index>, clock: &dyn Clock) -> Result<Stock, StoreError> {
     folder.look()?;
     let mut totals = Totals::default();
     index.each_row(&[], |id: RecordId, row| {
@@ -37,7 +53,7 @@ pub(crate) fn take(
             catalog.written();
         }
     }
-    Ok((catalog, relisted))
+    Ok(Stock { catalog, relisted, set_aside: None })
 }
 
 fn take_shelf(

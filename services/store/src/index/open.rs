@@ -45,11 +45,17 @@ pub(super) fn open_or_begin(
             Err(error) => error.to_string(),
         }
     };
+    let database = begin(path, boot, &damage)?;
+    attempts.forget();
+    Ok((database, How { as_closed: false, set_aside: Some(damage) }))
+}
+
+/// Sets `path` aside and begins a new index there.
+pub(super) fn begin(path: &Path, boot: u64, damage: &str) -> Result<Database, StoreError> {
     tracing::warn!(path = %path.display(), damage, "the index is set aside");
     set_aside(path).map_err(|error| StoreError::write(path, error))?;
     let (database, _) = guarded(|| open(path, boot, false)).map_err(|error| failure(path, error))?;
-    attempts.forget();
-    Ok((database, How { as_closed: false, set_aside: Some(damage) }))
+    Ok(database)
 }
 
 /// Whether `error` says nothing about the file itself.

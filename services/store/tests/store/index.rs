@@ -160,6 +160,25 @@ fn a_record_damaged_under_the_open_index_is_absent_and_can_be_put_again() {
 }
 
 #[test]
+fn an_index_with_a_row_of_no_sense_is_set_aside_when_it_is_opened() {
+    let (sandbox, _) = filled();
+    {
+        let database = redb::Database::open(sandbox.index()).unwrap();
+        let transaction = database.begin_write().unwrap();
+        let rows = redb::TableDefinition::<&[u8], &[u8]>::new("record_rows");
+        let id = [&[2][..], &key(1).0].concat();
+        transaction.open_table(rows).unwrap().insert(&id[..], &b"nonsense"[..]).unwrap();
+        transaction.commit().unwrap();
+    }
+    let (store, report) = sandbox.try_open().unwrap();
+    assert!(report.set_aside.is_some());
+    assert_eq!((report.blobs, report.relisted, report.actions), (1, 1, 0));
+    store.put_manifest(OWNER, &key(1), b"new").unwrap();
+    store.flush().unwrap();
+    assert_eq!(&store.manifest(&key(1)).unwrap().unwrap()[..], b"new");
+}
+
+#[test]
 fn an_index_of_another_version_is_set_aside() {
     let sandbox = Sandbox::new();
     drop(sandbox.open());

@@ -154,9 +154,13 @@ impl Index {
         self.with(|database| {
             let mut transaction = database.begin_write()?;
             transaction.set_durability(Durability::None)?;
-            for id in ids {
-                transaction.open_table(RECORDS)?.remove(&id.encode()[..])?;
-                transaction.open_table(RECORD_ROWS)?.remove(&id.encode()[..])?;
+            {
+                let mut table = transaction.open_table(RECORDS)?;
+                let mut rows = transaction.open_table(RECORD_ROWS)?;
+                for id in ids {
+                    table.remove(&id.encode()[..])?;
+                    rows.remove(&id.encode()[..])?;
+                }
             }
             Ok(transaction.commit()?)
         })

@@ -24,6 +24,25 @@ fn a_daemon_that_is_told_to_end_withdraws_what_it_published() {
 }
 
 #[test]
+fn only_a_daemon_that_ends_in_an_orderly_way_says_that_its_store_need_not_be_looked_at() {
+    let sandbox = Sandbox::new();
+    sandbox.start();
+    sandbox.write_settled("x.c", "int x;\n");
+    let argv = ["gcc", "-c", "x.c"];
+    same_as_alone(&sandbox, &argv);
+    let note = sandbox.store().join("index/closed");
+    for (how, noted) in [(Signal::TERM, true), (Signal::KILL, false)] {
+        let daemon = sandbox.pid("larderd");
+        assert!(!note.exists(), "it is good for one opening");
+        signal(daemon, how);
+        wait_until("the daemon to be gone", || (!alive(daemon)).then_some(()));
+        assert_eq!(note.exists(), noted, "{how:?}");
+        same_as_alone(&sandbox, &argv);
+        assert_eq!(sandbox.last_reason(), "direct_hit");
+    }
+}
+
+#[test]
 fn a_compile_that_runs_when_the_daemon_is_told_to_end_is_not_disturbed() {
     let sandbox = Sandbox::new();
     sandbox.start();

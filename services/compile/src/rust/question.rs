@@ -124,11 +124,11 @@ impl Core {
 
     /// Stores what `publish` tells of, or says why not. May run the compiler: for threads that may block.
     pub(crate) fn publish_answer(&self, question: &Question, publish: Publish) -> Result<Stored, Refusal> {
-        self.may_be_stored(&publish)?;
         if !publish.stderr.is_empty() {
             // A message may look otherwise on another terminal.
             return Err(bare(Reason::NotACompile));
         }
+        self.may_be_stored(&publish)?;
         let same = self.question(&question.call).is_some_and(|now| now.base == question.base);
         if !same {
             let tool = paths::into_bytes(question.call.tool.clone());

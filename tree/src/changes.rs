@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use larder_service::{Clock, SystemClock};
 
+use crate::listed::Listing;
+use crate::revisit::{has_its_names, revisit};
 use crate::walk::{self, Looked, Visit, read_one};
 use crate::{
     Discard, Entry, FingerprintError, Found, Kept, Reading, Selection, Snapshot, Stamp, State, TreeError,
@@ -138,22 +140,33 @@ pub fn check(
     let earlier = earlier.unwrap_or_default();
     let seen = Seen::default();
     let comparison = Comparison::new(&earlier, depth, reader);
-    walk::walk(selection, skip, || Comparing {
+    let comparing = || Comparing {
         comparison: &comparison,
         folder: (Vec::new(), comparison.earlier.below(b"")),
+        next: 0,
         part: Seen::default(),
         seen: &seen,
-    })?;
+    };
+    // Who wants every file read trusts no stamp.
+    let folders = if depth == Depth::TwoLayer && has_its_names(selection, &earlier) {
+        revisit(selection, skip, &earlier, comparing)?;
+        earlier.folders.clone()
+    } else {
+        let listing = Arc::new(Listing::new());
+        walk::walk(selection, skip, Some(&listing), comparing)?;
+        listing.take_folders()
+    };
     let Lists { new, refreshed, unchanged } = seen.0.into_inner().unwrap_or_else(PoisonError::into_inner);
     let changes = comparison.changes(&new);
     let files = (unchanged + new.len() + refreshed.len()) as u64;
     let nothing = known && because.is_empty() && changes.is_empty();
     let failed = because == FAILED;
-    if nothing && refreshed.is_empty() {
+    let lists_better = !folders.is_empty() && folders != earlier.folders;
+    if nothing && refreshed.is_empty() && !lists_better {
         return Ok(Checked { unchanged: true, changes, because, files, state: None });
     }
     let met = comparison.into_met();
-    let now = now(&earlier, &met, new, refreshed);
+    let now = Snapshot { folders, ..now(&earlier, &met, new, refreshed) };
     let state = if nothing {
         State { selection: id, failed: false, success: Some(now), pending: None }
     } else {
@@ -237,6 +250,8 @@ struct Comparing<'a> {
     comparison: &'a Comparison<'a>,
     /// The folder that was looked into last, and the places of what was below it.
     folder: (Vec<u8>, Range<usize>),
+    /// The place after the one that was found last.
+    next: usize,
     part: Seen,
     seen: &'a Seen,
 }
@@ -260,16 +275,22 @@ impl Comparing<'_> {
         }
     }
 
-    /// The place of the entry for `from_root`. Files come folder by folder.
+    /// The place of the entry for `from_root`. Files come folder by folder, and in their order where they are known already.
     fn place(&mut self, from_root: &[u8]) -> Option<usize> {
         let earlier = self.comparison.earlier;
+        if earlier.entries.get(self.next).is_some_and(|entry| *entry.path == *from_root) {
+            self.next += 1;
+            return Some(self.next - 1);
+        }
         let folder = from_root.iter().rposition(|byte| *byte == b'/').map_or(&b""[..], |at| &from_root[..at]);
         if self.folder.0 != folder {
             self.folder = (folder.to_vec(), earlier.below(folder));
         }
         let Range { start, end } = self.folder.1;
         let below = &earlier.entries[start..end];
-        below.binary_search_by(|entry| (*entry.path).cmp(from_root)).ok().map(|at| start + at)
+        let at = start + below.binary_search_by(|entry| (*entry.path).cmp(from_root)).ok()?;
+        self.next = at + 1;
+        Some(at)
     }
 
     fn meet(&mut self, from_root: &[u8]) -> Option<usize> {

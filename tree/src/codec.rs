@@ -3,9 +3,10 @@
 use larder_service::Digest;
 
 use crate::state::{MAGIC, MAX_STATE_BYTES};
-use crate::{Entry, Found, Snapshot, Stamp, State};
+use crate::{Entry, Folder, Found, Snapshot, Stamp, State};
 
-const VERSION: u8 = 1;
+/// The first has no folders.
+const VERSIONS: std::ops::RangeInclusive<u8> = 1..=2;
 
 const FAILED: u8 = 1;
 const SUCCESS: u8 = 2;
@@ -20,12 +21,15 @@ const UNREADABLE: u8 = 4;
 /// Smallest entry: kind, length, one byte of path.
 const SMALLEST_ENTRY: usize = 4;
 
+/// Smallest folder: the length of its path, and its stamp.
+const SMALLEST_FOLDER: usize = 2 + 5 * 8;
+
 pub(crate) fn encode(state: &State) -> Vec<u8> {
     let entries =
         |snapshot: &Option<Snapshot>| snapshot.as_ref().map_or(0, |snapshot| snapshot.entries.len());
     let mut bytes = Vec::with_capacity(128 + 160 * (entries(&state.success) + entries(&state.pending)));
     bytes.extend(MAGIC);
-    bytes.push(VERSION);
+    bytes.push(*VERSIONS.end());
     bytes.extend(state.selection);
     let flag = |is: bool, flag: u8| if is { flag } else { 0 };
     bytes.push(
@@ -35,9 +39,17 @@ pub(crate) fn encode(state: &State) -> Vec<u8> {
     );
     for snapshot in [&state.success, &state.pending].into_iter().flatten() {
         // What has a longer path than can be written is left out: it is then new at each check.
-        let entries = snapshot.entries.iter().filter(|entry| u16::try_from(entry.path.len()).is_ok());
-        bytes.extend((entries.clone().count() as u32).to_le_bytes());
+        let entries = snapshot.entries.iter().filter(|entry| fits(&entry.path));
+        let count = entries.clone().count();
+        bytes.extend((count as u32).to_le_bytes());
         entries.for_each(|entry| put(&mut bytes, entry));
+        let all = count == snapshot.entries.len() && snapshot.folders.iter().all(|folder| fits(&folder.path));
+        let folders = if all { &snapshot.folders[..] } else { &[] };
+        bytes.extend((folders.len() as u32).to_le_bytes());
+        for folder in folders {
+            put_path(&mut bytes, &folder.path);
+            put_stamp(&mut bytes, &folder.stamp);
+        }
     }
     sealed(bytes)
 }
@@ -46,6 +58,23 @@ pub(crate) fn encode(state: &State) -> Vec<u8> {
 pub(crate) fn sealed(mut body: Vec<u8>) -> Vec<u8> {
     body.extend(crc32fast::hash(&body).to_le_bytes());
     body
+}
+
+fn fits(path: &[u8]) -> bool {
+    u16::try_from(path.len()).is_ok()
+}
+
+fn put_path(bytes: &mut Vec<u8>, path: &[u8]) {
+    bytes.extend((path.len() as u16).to_le_bytes());
+    bytes.extend(path);
+}
+
+fn put_stamp(bytes: &mut Vec<u8>, stamp: &Stamp) {
+    bytes.extend(stamp.size.to_le_bytes());
+    bytes.extend(stamp.mtime_ns.to_le_bytes());
+    bytes.extend(stamp.ctime_ns.to_le_bytes());
+    bytes.extend(stamp.inode.to_le_bytes());
+    bytes.extend(stamp.device.to_le_bytes());
 }
 
 fn put(bytes: &mut Vec<u8>, entry: &Entry) {
@@ -57,17 +86,12 @@ fn put(bytes: &mut Vec<u8>, entry: &Entry) {
         Found::Unreadable => UNREADABLE,
     };
     bytes.push(kind);
-    bytes.extend((entry.path.len() as u16).to_le_bytes());
-    bytes.extend(&entry.path);
+    put_path(bytes, &entry.path);
     match &entry.found {
         Found::File { digest, stamp, .. } => {
             bytes.extend(digest.hash);
             bytes.extend(digest.size.to_le_bytes());
-            bytes.extend(stamp.size.to_le_bytes());
-            bytes.extend(stamp.mtime_ns.to_le_bytes());
-            bytes.extend(stamp.ctime_ns.to_le_bytes());
-            bytes.extend(stamp.inode.to_le_bytes());
-            bytes.extend(stamp.device.to_le_bytes());
+            put_stamp(bytes, stamp);
         }
         Found::Link(text) => {
             bytes.extend(text.hash);
@@ -83,7 +107,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<State> {
     }
     let (body, seal) = bytes.split_last_chunk::<4>()?;
     let mut fields = Fields(body.strip_prefix(MAGIC)?);
-    if fields.byte()? != VERSION || crc32fast::hash(body) != u32::from_le_bytes(*seal) {
+    let version = fields.byte()?;
+    if !VERSIONS.contains(&version) || crc32fast::hash(body) != u32::from_le_bytes(*seal) {
         return None;
     }
     let selection = fields.array()?;
@@ -92,7 +117,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<State> {
         return None;
     }
     let mut snapshot = |flag: u8| -> Option<Option<Snapshot>> {
-        if flags & flag == 0 { Some(None) } else { fields.snapshot().map(Some) }
+        if flags & flag == 0 { Some(None) } else { fields.snapshot(version).map(Some) }
     };
     let (success, pending) = (snapshot(SUCCESS)?, snapshot(PENDING)?);
     fields.0.is_empty().then_some(State { selection, failed: flags & FAILED != 0, success, pending })
@@ -101,48 +126,72 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<State> {
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
-    fn snapshot(&mut self) -> Option<Snapshot> {
+    fn snapshot(&mut self, version: u8) -> Option<Snapshot> {
+        let entries = self.sorted(SMALLEST_ENTRY, Self::entry, |entry| &entry.path)?;
+        let folders = match version {
+            1 => Vec::new(),
+            _ => self.sorted(SMALLEST_FOLDER, Self::folder, |folder| &folder.path)?,
+        };
+        Some(Snapshot { entries, folders })
+    }
+
+    /// As many as are said to follow, each of at least `smallest` bytes, in the order of their paths.
+    fn sorted<T>(
+        &mut self,
+        smallest: usize,
+        read: impl Fn(&mut Self) -> Option<T>,
+        path: impl Fn(&T) -> &[u8],
+    ) -> Option<Vec<T>> {
         let count = u32::from_le_bytes(self.array()?) as usize;
-        if count > self.0.len() / SMALLEST_ENTRY {
+        if count > self.0.len() / smallest {
             return None;
         }
-        let mut entries: Vec<Entry> = Vec::with_capacity(count);
+        let mut all: Vec<T> = Vec::with_capacity(count);
         for _ in 0..count {
-            let entry = self.entry()?;
-            if entries.last().is_some_and(|last| last.path >= entry.path) {
+            let one = read(self)?;
+            if all.last().is_some_and(|last| path(last) >= path(&one)) {
                 return None;
             }
-            entries.push(entry);
+            all.push(one);
         }
-        Some(Snapshot { entries })
+        Some(all)
+    }
+
+    fn path(&mut self) -> Option<&[u8]> {
+        let length = usize::from(u16::from_le_bytes(self.array()?));
+        let (path, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        (!path.contains(&0) && !path.starts_with(b"/")).then_some(path)
+    }
+
+    fn folder(&mut self) -> Option<Folder> {
+        Some(Folder { path: self.path()?.into(), stamp: self.stamp()? })
+    }
+
+    fn stamp(&mut self) -> Option<Stamp> {
+        Some(Stamp {
+            size: self.u64()?,
+            mtime_ns: self.u64()?.cast_signed(),
+            ctime_ns: self.u64()?.cast_signed(),
+            inode: self.u64()?,
+            device: self.u64()?,
+        })
     }
 
     fn entry(&mut self) -> Option<Entry> {
         let kind = self.byte()?;
-        let length = usize::from(u16::from_le_bytes(self.array()?));
-        let (path, rest) = self.0.split_at_checked(length)?;
-        if path.is_empty() || path.contains(&0) || path.starts_with(b"/") {
-            return None;
-        }
-        self.0 = rest;
+        let path = Box::from(self.path().filter(|path| !path.is_empty())?);
         let found = match kind {
             FILE | PROGRAM => {
                 let digest = self.digest()?;
-                let stamp = Stamp {
-                    size: self.u64()?,
-                    mtime_ns: self.u64()?.cast_signed(),
-                    ctime_ns: self.u64()?.cast_signed(),
-                    inode: self.u64()?,
-                    device: self.u64()?,
-                };
-                Found::File { digest, executable: kind == PROGRAM, stamp }
+                Found::File { digest, executable: kind == PROGRAM, stamp: self.stamp()? }
             }
             LINK => Found::Link(self.digest()?),
             OTHER => Found::Other,
             UNREADABLE => Found::Unreadable,
             _ => return None,
         };
-        Some(Entry { path: path.into(), found })
+        Some(Entry { path, found })
     }
 
     fn digest(&mut self) -> Option<Digest> {
@@ -177,21 +226,29 @@ mod tests {
         let digest = Digest::of(b"content");
         let stamp = Stamp { size: 7, mtime_ns: -1, ctime_ns: 2, inode: 3, device: 4 };
         let file = |executable| Found::File { digest, executable, stamp };
-        let success = Snapshot::of(vec![
+        let mut success = Snapshot::of(vec![
             entry(b"a", file(false)),
             entry(b"b/\xff", file(true)),
             entry(b"link", Found::Link(Digest::of(b"gone"))),
             entry(b"pipe", Found::Other),
         ]);
+        success.folders = [&b""[..], b"b"].map(|path| Folder { path: path.into(), stamp }).to_vec();
         let pending = Snapshot::of(vec![entry(b"closed", Found::Unreadable)]);
         State { selection: [9; 32], failed: true, success: Some(success), pending: Some(pending) }
     }
 
     #[test]
     fn the_stored_form_is_the_golden_one() {
-        let golden = include_bytes!("../golden/state.v1.bin");
+        let golden = include_bytes!("../golden/state.v2.bin");
         assert_eq!(encode(&example()), golden);
         assert_eq!(decode(golden), Some(example()));
+    }
+
+    #[test]
+    fn a_state_of_the_first_version_is_read_and_tells_of_no_folders() {
+        let mut state = example();
+        state.success.as_mut().unwrap().folders.clear();
+        assert_eq!(decode(include_bytes!("../golden/state.v1.bin")), Some(state));
     }
 
     #[test]
@@ -208,9 +265,11 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_a_state_or_none(bytes: Vec<u8>, flags: u8) {
-            let head = [MAGIC, &[VERSION][..], &[0; 32], &[flags]].concat();
             let _ = decode(&bytes);
-            let _ = decode(&sealed([head, bytes].concat()));
+            for version in VERSIONS {
+                let head = [MAGIC, &[version][..], &[0; 32], &[flags]].concat();
+                let _ = decode(&sealed([&head[..], &bytes].concat()));
+            }
         }
     }
 }

@@ -8,8 +8,10 @@ mod changes;
 mod codec;
 mod error;
 pub mod fuzzing;
+mod listed;
 mod name;
 mod read;
+mod revisit;
 mod selection;
 mod snapshot;
 mod stamp;
@@ -18,6 +20,7 @@ mod walk;
 
 pub use changes::{Changes, Checked, Depth, Plain, Reader, check};
 pub use error::{FingerprintError, absent};
+pub use listed::Folder;
 pub use name::shown;
 pub use read::{Discard, MAX_CONTENT_BYTES, Reading, Sink, read};
 pub use selection::{Choice, Selection, SelectionError};

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use larder_service::{Digest, Hasher};
 
-use crate::Stamp;
+use crate::{Folder, Stamp};
 
 /// One path that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +58,8 @@ impl Found {
 pub struct Snapshot {
     /// In byte order of their paths, each path once.
     pub entries: Vec<Entry>,
+    /// All folders that were looked into, in byte order of their paths, if their stamps tell which names there are; else none.
+    pub folders: Vec<Folder>,
 }
 
 impl Snapshot {
@@ -66,7 +68,7 @@ impl Snapshot {
     pub fn of(mut entries: Vec<Entry>) -> Self {
         entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         entries.dedup_by(|a, b| a.path == b.path);
-        Self { entries }
+        Self { entries, folders: Vec::new() }
     }
 
     /// The place in `entries` of the one with `path`.

@@ -90,7 +90,7 @@ impl State {
     }
 
     /// The stored form, little-endian: [`MAGIC`]; version; selection; flags (1: failed, 2: a success, 4: a pending
-    /// one follows); each snapshot as a count and its entries; CRC-32 of all before.
+    /// one follows); each snapshot as a count and its entries, a count and its folders; CRC-32 of all before.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         codec::encode(self)

@@ -12,6 +12,7 @@ use ignore::{DirEntry, ParallelVisitor, ParallelVisitorBuilder, WalkBuilder, Wal
 use larder_service::Digest;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat};
 
+use crate::listed::Listing;
 use crate::{Entry, FingerprintError, Found, Kind, Reader, Selection, Snapshot, Stamp, absent};
 
 /// Most paths that one walk looks at: links can make a small tree a huge one.
@@ -21,7 +22,7 @@ const MAX_PATHS: usize = 4_000_000;
 const OWNER_EXECUTES: u32 = 0o100;
 
 /// Most threads of one walk.
-const MAX_THREADS: usize = 16;
+pub(crate) const MAX_THREADS: usize = 16;
 
 /// Why a folder could not be looked at.
 #[derive(Debug, thiserror::Error)]
@@ -67,10 +68,11 @@ pub(crate) struct Looked {
 }
 
 /// Shows every file of `selection` to one of the visitors that `visitor` makes; the file with the device and inode
-/// `skip` is passed by.
+/// `skip` is passed by. Tells `listing` which folders were looked into.
 pub(crate) fn walk<'s, V: Visit + 's>(
     selection: &Selection,
     skip: Option<(u64, u64)>,
+    listing: Option<&Arc<Listing>>,
     visitor: impl Fn() -> V + Sync + 's,
 ) -> Result<(), TreeError> {
     let root = selection.root();
@@ -90,38 +92,78 @@ pub(crate) fn walk<'s, V: Visit + 's>(
         .require_git(false)
         .follow_links(true)
         .threads(threads);
-    if selection.leaves_out() {
-        let filter = Arc::new(selection.clone());
+    if let Some(listing) = listing {
+        // Rules stand in files, which no folder's stamp tells of.
+        if heeds {
+            listing.give_up();
+        }
+        listing.enter(b"", root);
+    }
+    if selection.leaves_out() || listing.is_some() {
+        let (selection, listing) = (selection.clone(), listing.cloned());
+        // A folder is shown to this before it is listed.
         walker.filter_entry(move |entry| {
-            entry.depth() == 0
-                || !entry.path().strip_prefix(&filter.root).is_ok_and(|path| filter.excludes(path))
+            if entry.depth() == 0 {
+                return true;
+            }
+            let Ok(from_root) = entry.path().strip_prefix(&selection.root) else { return true };
+            let is_in = !selection.excludes(from_root);
+            // Each time that file is written its folder changes.
+            let is_skipped = skip.is_some_and(|(_, inode)| entry.ino() == Some(inode));
+            match &listing {
+                Some(listing) if is_skipped || (is_in && entry.path_is_symlink()) => listing.give_up(),
+                Some(listing) if is_in && entry.file_type().is_some_and(|kind| kind.is_dir()) => {
+                    listing.enter(from_root.as_os_str().as_bytes(), entry.path());
+                }
+                _ => {}
+            }
+            is_in
         });
     }
-    let walk = Shared {
-        selection,
-        skip,
-        root_bytes: root.as_os_str().as_bytes().len(),
-        paths: AtomicUsize::new(0),
-        too_large: AtomicBool::new(false),
-        error: Mutex::new(None),
-    };
+    let walk = Shared::new(selection, skip, listing.map(|listing| &**listing));
     walker.build_parallel().visit(&mut Builder { walk: &walk, visitor: &visitor });
-    if walk.too_large.into_inner() {
-        return Err(TreeError::TooLarge { root: root.to_owned() });
-    }
-    match walk.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        Some(why) => Err(TreeError::Walk { root: root.to_owned(), why }),
-        None => Ok(()),
-    }
+    walk.end()
 }
 
-struct Shared<'a> {
+/// What the threads of a walk share.
+pub(crate) struct Shared<'a> {
     selection: &'a Selection,
     skip: Option<(u64, u64)>,
+    listing: Option<&'a Listing>,
     root_bytes: usize,
     paths: AtomicUsize,
     too_large: AtomicBool,
     error: Mutex<Option<String>>,
+}
+
+impl<'a> Shared<'a> {
+    pub(crate) fn new(
+        selection: &'a Selection,
+        skip: Option<(u64, u64)>,
+        listing: Option<&'a Listing>,
+    ) -> Self {
+        Self {
+            selection,
+            skip,
+            listing,
+            root_bytes: selection.root().as_os_str().as_bytes().len(),
+            paths: AtomicUsize::new(0),
+            too_large: AtomicBool::new(false),
+            error: Mutex::new(None),
+        }
+    }
+
+    /// Whether all was looked at.
+    pub(crate) fn end(self) -> Result<(), TreeError> {
+        let root = self.selection.root().to_owned();
+        if self.too_large.into_inner() {
+            return Err(TreeError::TooLarge { root });
+        }
+        match self.error.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(why) => Err(TreeError::Walk { root, why }),
+            None => Ok(()),
+        }
+    }
 }
 
 struct Builder<'a, F> {
@@ -131,15 +173,16 @@ struct Builder<'a, F> {
 
 impl<'s, V: Visit + 's, F: Fn() -> V> ParallelVisitorBuilder<'s> for Builder<'s, F> {
     fn build(&mut self) -> Box<dyn ParallelVisitor + 's> {
-        Box::new(Visitor { walk: self.walk, visitor: (self.visitor)(), folder: None })
+        Box::new(Visitor::new(self.walk, (self.visitor)()))
     }
 }
 
-struct Visitor<'a, V> {
+/// One thread of a walk.
+pub(crate) struct Visitor<'a, V> {
     walk: &'a Shared<'a>,
     visitor: V,
     /// The folder of the file that was looked at last. Others are likely to follow, and a look from there is shorter.
-    folder: Option<(PathBuf, OwnedFd)>,
+    folder: Option<(Vec<u8>, OwnedFd)>,
 }
 
 impl<V: Visit> ParallelVisitor for Visitor<'_, V> {
@@ -164,8 +207,13 @@ impl<V: Visit> ParallelVisitor for Visitor<'_, V> {
     }
 }
 
-impl<V: Visit> Visitor<'_, V> {
-    fn file(&mut self, path: &Path, is_link: bool) {
+impl<'a, V: Visit> Visitor<'a, V> {
+    pub(crate) fn new(walk: &'a Shared<'a>, visitor: V) -> Self {
+        Self { walk, visitor, folder: None }
+    }
+
+    /// Whatever is at `path`, which was no folder when its name was listed.
+    pub(crate) fn file(&mut self, path: &Path, is_link: bool) {
         let Some(from_root) = self.below_root(path) else { return };
         if !self.walk.selection.includes(Path::new(std::ffi::OsStr::from_bytes(from_root))) {
             return;
@@ -189,10 +237,12 @@ impl<V: Visit> Visitor<'_, V> {
 
     fn look(&mut self, path: &Path, is_link: bool) -> rustix::io::Result<Stat> {
         let flags = if is_link { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
-        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        let bytes = path.as_os_str().as_bytes();
+        let Some(slash) = bytes.iter().rposition(|byte| *byte == b'/') else {
             return rustix::fs::statat(CWD, path, flags);
         };
-        if self.folder.as_ref().is_none_or(|(known, _)| known.as_os_str() != folder.as_os_str()) {
+        let (folder, name) = (&bytes[..=slash], &bytes[slash + 1..]);
+        if self.folder.as_ref().is_none_or(|(known, _)| known != folder) {
             let opened =
                 rustix::fs::open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
             self.folder = opened.ok().map(|opened| (folder.to_owned(), opened));
@@ -205,6 +255,9 @@ impl<V: Visit> Visitor<'_, V> {
 
     /// What is at `path`, where the walk could not look: gone, a link that leads nowhere, or closed to us.
     fn trouble(&mut self, path: &Path) {
+        if let Some(listing) = self.walk.listing {
+            listing.give_up();
+        }
         let Some(from_root) = self.below_root(path) else {
             let mut first = self.walk.error.lock().unwrap_or_else(PoisonError::into_inner);
             first.get_or_insert_with(|| "the root cannot be listed".to_owned());
@@ -275,7 +328,7 @@ fn is_executable(metadata: &std::fs::Metadata) -> bool {
 /// When the root cannot be listed, or the walk does not come to an end.
 pub fn snapshot(selection: &Selection, reader: &dyn Reader) -> Result<Snapshot, TreeError> {
     let all = Mutex::new(Vec::new());
-    walk(selection, None, || Reading { reader, entries: Vec::new(), all: &all })?;
+    walk(selection, None, None, || Reading { reader, entries: Vec::new(), all: &all })?;
     Ok(Snapshot::of(all.into_inner().unwrap_or_else(PoisonError::into_inner)))
 }
 

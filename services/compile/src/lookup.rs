@@ -21,7 +21,6 @@ use crate::manifest::codec;
 use crate::manifest::validate::{By, Marked, Means, Own, Validation, nothing_holds};
 use crate::paths;
 use crate::portable::{Portable, Root};
-use crate::proof::Proof;
 use crate::record::{Draft, bare, since};
 use crate::rust::{Crate, Question};
 use crate::state::Core;
@@ -321,11 +320,12 @@ impl Core {
         connection: ConnectionId,
     ) -> Result<Sought, Refusal> {
         let call = call_in_its_place(base, own);
+        let now = self.context.clock.file_time_ns();
         let proven = self.proofs.of(&call).filter(|proven| {
             proven.facts.iter().all(|fact| (own.holds)(fact).is_ok()) && proven.inputs.holds()
         });
         if let Some(proven) = &proven
-            && proven.absences.as_ref().is_some_and(Proof::holds)
+            && proven.lacks_the_same(now)
             && let Some(known) = self.fetch(proven.action, connection)?
         {
             return Ok(Sought::Known(known));
@@ -339,7 +339,7 @@ impl Core {
             }
         };
         let means = Means { fingerprints: &self.fingerprints, absence: &self.absence, codes: &self.codes };
-        let mut validation = Validation::begin(own, means, self.context.clock.file_time_ns());
+        let mut validation = Validation::begin(own, means, now);
         // What was there is as it was: only what was not is to be looked for.
         let set = proven.and_then(|proven| {
             let entry = manifest.entries.iter().find(|entry| entry.action == proven.action)?;

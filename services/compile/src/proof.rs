@@ -23,6 +23,10 @@ const MAX_PARTS: usize = 4_000_000;
 /// How long ago a folder was written to that is likely to be written to again.
 const BUSY_NS: u64 = 10_000_000_000;
 
+/// How much longer it may be until a folder's stamp says that it has not been written to in that time: some file systems keep
+/// times in steps of two seconds.
+const COARSEST_STEP_NS: u64 = 2_000_000_000;
+
 /// From how many looks on a second thread is worth its waking, and how many of them are shared out at once.
 const MANY: usize = 256;
 const SHARE: usize = 32;
@@ -133,12 +137,14 @@ pub(crate) struct Trail {
     began: u64,
     sights: Vec<Sight>,
     lasting: bool,
+    /// From when on, by the same clock, fewer looks will tell the same.
+    fewer_from: Option<u64>,
 }
 
 impl Trail {
     /// Nothing was looked at before `began`, of the clock of files.
     pub(crate) fn begin(began: u64) -> Self {
-        Self { began, sights: Vec::new(), lasting: true }
+        Self { began, sights: Vec::new(), lasting: true, fewer_from: None }
     }
 
     /// `path` leads to something stamped with `stamp`.
@@ -165,6 +171,9 @@ impl Trail {
     pub(crate) fn saw_none_of(&mut self, path: &Path, stamp: Stamp, names: &[&[u8]]) {
         // What was written to a moment ago may well be again, though none of these appears: then each is looked for.
         if files::young(&stamp, self.began.saturating_sub(BUSY_NS)) && names.len() <= MOST_NAMES {
+            let changed = u64::try_from(stamp.mtime_ns.max(stamp.ctime_ns)).unwrap_or(0);
+            let quiet = changed.saturating_add(BUSY_NS + COARSEST_STEP_NS);
+            self.fewer_from = self.fewer_from.max(Some(quiet));
             self.saw_folder(path);
             for name in names {
                 self.saw_no_entry(&path.join(OsStr::from_bytes(name)));
@@ -251,6 +260,8 @@ pub(crate) struct Proven {
     pub(crate) inputs: Proof,
     /// Of what was not. `None` where no stamp tells: a folder that was written to a moment ago.
     pub(crate) absences: Option<Proof>,
+    /// From when on, by the clock of files, fewer looks would tell what was not there.
+    fewer_from: Option<u64>,
 }
 
 /// The input sets that held last, by call.
@@ -273,19 +284,21 @@ impl Proofs {
 
     /// `action` was the result of `call`, as the two trails show; nothing is remembered where the first does not last.
     pub(crate) fn remember(&self, call: Key, action: Key, facts: &[Fact], inputs: Trail, absences: Trail) {
+        let fewer_from = absences.fewer_from;
         let (inputs, absences) = (inputs.distinct(), absences.distinct());
         let mut known = self.lock();
         let Some(inputs) = inputs.map(|sights| known.intern(sights)) else { return };
         let absences = absences.map(|sights| known.intern(sights));
-        known.put(call, Proven { action, facts: facts.into(), inputs, absences });
+        known.put(call, Proven { action, facts: facts.into(), inputs, absences, fewer_from });
     }
 
     /// The same for what was not there alone.
     pub(crate) fn remember_absences(&self, call: Key, proven: Proven, absences: Trail) {
+        let fewer_from = absences.fewer_from;
         let Some(sights) = absences.distinct() else { return };
         let mut known = self.lock();
         let absences = Some(known.intern(sights));
-        known.put(call, Proven { absences, ..proven });
+        known.put(call, Proven { absences, fewer_from, ..proven });
     }
 
     /// As if nothing had ever held.
@@ -324,6 +337,11 @@ impl Known {
 }
 
 impl Proven {
+    /// What was not there still is not, at `now` of the clock of files; no also where there is a shorter way to know.
+    pub(crate) fn lacks_the_same(&self, now: u64) -> bool {
+        self.fewer_from.is_none_or(|from| now < from) && self.absences.as_ref().is_some_and(Proof::holds)
+    }
+
     fn parts(&self) -> usize {
         // One for the call itself.
         1 + self.inputs.0.len() + self.absences.as_ref().map_or(0, |proof| proof.0.len())
@@ -457,6 +475,28 @@ mod tests {
         fs::remove_dir_all(place.at("src")).expect("removed");
         fs::write(place.at("src"), "").expect("written");
         assert!(!busy.holds(), "a file lacks all names, and is no folder");
+    }
+
+    #[test]
+    fn once_a_busy_folder_is_quiet_its_names_are_looked_for_together() {
+        let place = Place::new();
+        place.write("src/a.c", "");
+        let (stamp, key) = (place.stamp("src"), Key([1; 32]));
+        let written = u64::try_from(stamp.ctime_ns).expect("after 1970");
+        let quiet = written + BUSY_NS + COARSEST_STEP_NS;
+        let lacking = |began| {
+            let mut trail = Trail::begin(began);
+            trail.saw_none_of(&place.at("src"), stamp, &[b"a.h", b"b.h"]);
+            trail
+        };
+        let proofs = Proofs::default();
+        proofs.remember(key, key, &[], Trail::begin(LATER), lacking(written + 1));
+        let proven = proofs.of(&key).expect("remembered");
+        assert!(proven.lacks_the_same(quiet - 1) && !proven.lacks_the_same(quiet));
+        proofs.remember_absences(key, proven, lacking(quiet));
+        let proven = proofs.of(&key).expect("remembered");
+        assert!(proven.lacks_the_same(quiet) && proven.lacks_the_same(LATER));
+        assert_eq!(proven.absences.map(|proof| proof.0.len()), Some(1));
     }
 
     #[test]

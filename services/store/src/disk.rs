@@ -30,8 +30,9 @@ pub struct DiskTier {
     pub(crate) catalog: Mutex<Catalog>,
     /// Woken when files that were [`Catalog::leaving`] are gone.
     pub(crate) left: Condvar,
-    /// Held by the one who writes what is only in memory.
-    pub(crate) flushing: Mutex<()>,
+    /// Held by the one who writes to the index. It has one writer at a time, which takes as long as the disk does, and who waits
+    /// for that should hold nothing that lookups need.
+    pub(crate) writing: Mutex<()>,
     /// Blobs found damaged or gone.
     pub(crate) damaged: AtomicU64,
     /// Keeps other processes away.
@@ -41,6 +42,11 @@ pub struct DiskTier {
 impl DiskTier {
     pub(crate) fn catalog(&self) -> MutexGuard<'_, Catalog> {
         self.catalog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until nobody writes to the index.
+    pub(crate) fn write_alone(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The file of the blob `digest`, its content proven, and its stamp then.
@@ -236,7 +242,7 @@ impl DiskTier {
 
     /// Writes what is only in memory.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
-        let _alone = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.write_alone();
         let changes = self.catalog().take_changes();
         let Err(error) = self.index.flush(&changes) else {
             self.catalog().written();

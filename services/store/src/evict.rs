@@ -1,6 +1,5 @@
 //! Makes room: what was used longest ago goes first.
 
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -128,7 +127,7 @@ impl Store {
     fn drop_evicted(&self, records: &[RecordId], pace: &mut Pace) -> Result<Option<StoreError>, StoreError> {
         let mut failure = None;
         for records in records.chunks(DROPPED_AT_ONCE) {
-            let alone = self.records.write().unwrap_or_else(PoisonError::into_inner);
+            let alone = self.change_records();
             // Some may have been put again meanwhile.
             let mut gone = Vec::with_capacity(records.len());
             for id in records {

@@ -199,6 +199,13 @@ impl Index {
         })
     }
 
+    /// Keeps all other writers waiting, as one does that waits for the disk.
+    #[cfg(test)]
+    pub(crate) fn begin_write_for_tests(&self) -> redb::WriteTransaction {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        database.as_ref().expect("it is open").begin_write().expect("nobody writes")
+    }
+
     fn closed(&self) -> StoreError {
         self.unusable("it is closed")
     }

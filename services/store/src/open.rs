@@ -67,7 +67,7 @@ impl DiskTier {
             pulse: Pulse::default(),
             catalog: Mutex::new(stock.catalog),
             left: Condvar::new(),
-            flushing: Mutex::default(),
+            writing: Mutex::default(),
             damaged: AtomicU64::new(0),
             _lock: lock,
         };

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 
 use larder_service::{Clock, ConnectionId, Digest, Key};
 
@@ -281,6 +281,12 @@ impl Store {
         [&self.memory, &self.disk]
     }
 
+    /// Waits until nobody else changes records, and keeps everybody from looking at them.
+    pub(crate) fn change_records(&self) -> (MutexGuard<'_, ()>, RwLockWriteGuard<'_, ()>) {
+        // In this order, as nobody is to be kept while a disk takes its time with something else.
+        (self.disk.write_alone(), self.records.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn record(&self, id: &RecordId) -> Result<Option<Arc<[u8]>>, StoreError> {
         let _unchanged = self.records.read().unwrap_or_else(PoisonError::into_inner);
         // As for blobs.
@@ -289,13 +295,13 @@ impl Store {
     }
 
     fn put_records(&self, owner: Owner, records: &[(RecordId, Arc<[u8]>)]) -> Result<(), StoreError> {
-        let _alone = self.records.write().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.change_records();
         self.disk.put_records(Some(owner), records)?;
         records.iter().try_for_each(|(id, bytes)| self.memory.put_record(id, bytes))
     }
 
     fn drop_record(&self, id: &RecordId) -> Result<(), StoreError> {
-        let _alone = self.records.write().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.change_records();
         self.tiers().into_iter().try_for_each(|tier| tier.drop_record(id))
     }
 }
@@ -316,4 +322,36 @@ fn first<T>(
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_service::SystemClock;
+
+    use super::*;
+
+    #[test]
+    fn who_looks_does_not_wait_with_one_who_waits_for_the_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().to_owned();
+        let clock = Arc::new(SystemClock);
+        let (store, _) =
+            Store::open(StoreConfig { root, limit_bytes: 1 << 20, memory_bytes: 1, clock }).unwrap();
+        let (owner, kept) = (Owner::new("test"), Key([1; 32]));
+        store.put_manifest(owner, &kept, b"kept").unwrap();
+        // As while it is written to the disk.
+        let flushing = store.disk.write_alone();
+        let transaction = store.disk.index.begin_write_for_tests();
+        std::thread::scope(|scope| {
+            let putting = scope.spawn(|| store.put_manifest(owner, &Key([2; 32]), b"new"));
+            for _ in 0..200 {
+                std::thread::yield_now();
+                assert_eq!(store.manifest(&kept).unwrap().as_deref(), Some(&b"kept"[..]));
+                assert!(!putting.is_finished());
+            }
+            drop(transaction);
+            drop(flushing);
+            putting.join().unwrap().unwrap();
+        });
+    }
 }

@@ -6,6 +6,7 @@
 
 mod changes;
 mod codec;
+mod copy;
 mod error;
 pub mod fuzzing;
 mod listed;
@@ -19,6 +20,7 @@ mod state;
 mod walk;
 
 pub use changes::{Changes, Checked, Depth, Plain, Reader, check};
+pub use copy::{Original, as_copy};
 pub use error::{FingerprintError, absent};
 pub use listed::Folder;
 pub use name::shown;

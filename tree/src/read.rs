@@ -115,7 +115,7 @@ fn attempt(
 }
 
 /// Opens without waiting for a writer, should the file have become a pipe since it was looked at.
-fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
 }

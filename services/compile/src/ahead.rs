@@ -2,13 +2,17 @@
 //! program at the end of a build names them all at once.
 
 use std::collections::{HashMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use larder_service::ConnectionId;
+use larder_fingerprint::Original;
+use larder_proto::v1::OutputFile;
+use larder_service::{ConnectionId, Digest};
 
 use crate::lookup::Work;
+use crate::paths;
+use crate::rust::Crate;
 use crate::state::Core;
 
 /// How often it is looked whether the clock of files has moved on, and how often at most: within one step of it, a stamp
@@ -41,10 +45,7 @@ impl Ahead {
         if !matches!(work, Work::Rust(_)) {
             return;
         }
-        let is_crate = |path: &&PathBuf| {
-            path.extension().is_some_and(|ending| CRATES.iter().any(|known| ending == *known))
-        };
-        let crates: Vec<PathBuf> = written.iter().filter(is_crate).cloned().collect();
+        let crates: Vec<PathBuf> = written.iter().filter(|path| is_crate(path)).cloned().collect();
         if !crates.is_empty() {
             self.lock().promised.insert(connection, crates);
         }
@@ -63,7 +64,26 @@ impl Ahead {
     }
 }
 
+fn is_crate(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| CRATES.iter().any(|known| ending == *known))
+}
+
 impl Core {
+    /// A client is about to make `file` a copy of a blob that holds `digest`.
+    pub(crate) fn expect_copy(&self, work: &Crate, file: &OutputFile, digest: Digest) {
+        let path = paths::resolve(&work.call.cwd, &file.path);
+        if is_crate(&path) {
+            let original = Original {
+                path: paths::as_path(&file.blob).to_owned(),
+                digest,
+                mtime_ns: file.blob_mtime_ns,
+                ctime_ns: file.blob_ctime_ns,
+                inode: file.blob_inode,
+            };
+            self.fingerprints.expect_copy(path, original);
+        }
+    }
+
     /// The client of `connection` is gone: what it has written is read in a moment, unless it is asked for before.
     pub(crate) fn read_ahead(self: &Arc<Self>, connection: ConnectionId) {
         let Some(crates) = self.ahead.lock().promised.remove(&connection) else { return };

@@ -55,6 +55,9 @@ impl Core {
                 file.blob = blob.as_os_str().as_bytes().to_vec();
                 (file.blob_mtime_ns, file.blob_ctime_ns) = (stamp.mtime_ns, stamp.ctime_ns);
                 file.blob_inode = stamp.inode;
+                if let Work::Rust(work) = work {
+                    self.expect_copy(work, &file, output.digest);
+                }
             }
             outputs.push(file);
         }

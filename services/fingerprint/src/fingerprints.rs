@@ -1,12 +1,13 @@
 //! The questions that can be asked about files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use larder_service::{Clock, Digest};
 
-use larder_tree::{Discard, MAX_CONTENT_BYTES, Reading, absent, read};
+use larder_tree::{Discard, MAX_CONTENT_BYTES, Original, Reading, absent, as_copy, read};
 
+use crate::copies::Copies;
 use crate::memo::Memo;
 use crate::readers::Readers;
 use crate::{FingerprintError, Kind, Presence, Stamp};
@@ -27,6 +28,7 @@ pub struct Fingerprints {
     clock: Arc<dyn Clock>,
     memo: Memo,
     readers: Readers,
+    copies: Copies,
 }
 
 /// From this size on nobody reads a file that somebody else is reading: to wait takes less than to read it as well.
@@ -36,7 +38,7 @@ impl Fingerprints {
     /// Remembers about `max_entries` files, those least recently used being forgotten first.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, max_entries: usize) -> Self {
-        Self { clock, memo: Memo::new(max_entries), readers: Readers::default() }
+        Self { clock, memo: Memo::new(max_entries), readers: Readers::default(), copies: Copies::default() }
     }
 
     /// What is at `path`, links followed.
@@ -77,8 +79,23 @@ impl Fingerprints {
         if let Some(digest) = self.memo.get(&stamp) {
             return Ok(Fingerprint { digest, stamp });
         }
+        if let Some(original) = self.copies.of(path) {
+            let copy = as_copy(path, &original, &*self.clock);
+            // A young one is compared again.
+            if copy.is_none_or(|copy| copy.lasting) {
+                self.copies.forget(path);
+            }
+            if let Some(copy) = copy {
+                return Ok(self.remember(&copy));
+            }
+        }
         let reading = read(path, &*self.clock, u64::MAX, &mut Discard)?;
         Ok(self.remember(&reading))
+    }
+
+    /// The file at `path` is about to become a copy of `original`. Whether it did is looked at when it is asked for.
+    pub fn expect_copy(&self, path: PathBuf, original: Original) {
+        self.copies.expect(path, original);
     }
 
     /// Whether [`Self::file`] would answer without reading the file.

@@ -3,11 +3,12 @@
 //! Owns: the memory of digests, and the lane that says whether a folder's files have changed. Must never: answer with
 //! a digest of content that a file had before the call, write to a caller's file, or block on one that is not ordinary.
 
+mod copies;
 mod fingerprints;
 mod memo;
 mod readers;
 mod service;
 
 pub use fingerprints::{Fingerprint, Fingerprints};
-pub use larder_tree::{FingerprintError, Kind, MAX_CONTENT_BYTES, Presence, Stamp};
+pub use larder_tree::{FingerprintError, Kind, MAX_CONTENT_BYTES, Original, Presence, Stamp};
 pub use service::Checks;

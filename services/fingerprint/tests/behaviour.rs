@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use larder_fingerprint::{FingerprintError, Fingerprints, Kind, Presence};
+use larder_fingerprint::{FingerprintError, Fingerprints, Kind, Original, Presence, Stamp};
 use larder_service::{Clock, Digest, ManualClock, SystemClock};
 use tempfile::TempDir;
 
@@ -75,6 +75,28 @@ fn an_old_file_is_read_once_whatever_its_path() {
         assert_digest(&fingerprints, path, b"content");
     }
     assert_eq!(clock.readings(), 1);
+}
+
+#[test]
+fn a_file_that_is_expected_to_be_a_copy_is_compared_and_read_where_it_is_none() {
+    let (folder, known) = file(b"content");
+    let stamp = Stamp::of(&known.metadata().unwrap());
+    let (mtime_ns, ctime_ns, inode) = (stamp.mtime_ns, stamp.ctime_ns, stamp.inode);
+    // Not what it holds, which shows where the answer comes from.
+    let digest = Digest { size: 7, ..Digest::of(b"other") };
+    let original = Original { path: known.clone(), digest, mtime_ns, ctime_ns, inode };
+    let fingerprints = fingerprints(CountingClock::later());
+    for (name, content) in [("copy", b"content"), ("other", b"CONTENT")] {
+        let path = folder.path().join(name);
+        fingerprints.expect_copy(path.clone(), original.clone());
+        fs::write(&path, content).unwrap();
+        let found = fingerprints.file(&path).unwrap().digest;
+        assert_eq!(found, if content == b"content" { digest } else { Digest::of(content) });
+        // Nothing is expected of what is written there later.
+        fs::write(&path, b"content").unwrap();
+        File::open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        assert_digest(&fingerprints, &path, b"content");
+    }
 }
 
 #[test]

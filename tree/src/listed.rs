@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use larder_service::{Clock as _, SystemClock};
 use rustix::fs::{AtFlags, CWD};
@@ -39,25 +39,31 @@ impl Listing {
 
     /// The folder at `path`, before it is listed.
     pub(crate) fn enter(&self, from_root: &[u8], path: &Path) {
+        if self.folders().is_none() {
+            return;
+        }
         let now = SystemClock.file_time_ns();
         let stamp = stamp_of(path).filter(|stamp| proves(stamp, now) && self.is_stamped(path, stamp.device));
         let Some(stamp) = stamp else { return self.give_up() };
-        if let Some(folders) = &mut *self.folders.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(folders) = &mut *self.folders() {
             folders.push(Folder { path: from_root.into(), stamp });
         }
     }
 
     /// Folders alone do not tell which names there are.
     pub(crate) fn give_up(&self) {
-        *self.folders.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.folders() = None;
     }
 
     /// In byte order; none where they do not tell which names there are.
     pub(crate) fn take_folders(&self) -> Vec<Folder> {
-        let folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let mut folders = folders.unwrap_or_default();
+        let mut folders = self.folders().take().unwrap_or_default();
         folders.sort_unstable();
         folders
+    }
+
+    fn folders(&self) -> MutexGuard<'_, Option<Vec<Folder>>> {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_stamped(&self, path: &Path, device: u64) -> bool {

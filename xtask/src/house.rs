@@ -204,8 +204,9 @@ impl House {
         run::output(self.command(&self.larder).args(["stop", "--broker"]))?;
         let left = processes_of(&self.root);
         if !left.is_empty() {
+            let names: Vec<String> = left.iter().map(|pid| name_of(*pid)).collect();
             kill(&left);
-            bail!("larder stop --broker left processes behind, which were ended: {left:?}");
+            bail!("larder stop --broker left processes behind, which were ended: {}", names.join(", "));
         }
         if let Some(folder) = self.folder.take() {
             folder.close().with_context(|| format!("failed to remove {}", self.root.display()))?;
@@ -238,6 +239,12 @@ fn processes_of(root: &Path) -> Vec<i32> {
             environment.split(|byte| *byte == 0).any(|entry| entry == variable)
         })
         .collect()
+}
+
+/// What was started as the process `pid`, for a person.
+fn name_of(pid: i32) -> String {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    format!("{pid} ({})", String::from_utf8_lossy(&line).replace('\0', " ").trim_end())
 }
 
 fn kill(pids: &[i32]) {

@@ -150,22 +150,24 @@ pub fn check(
     // Who wants every file read trusts no stamp.
     let folders = if depth == Depth::TwoLayer && has_its_names(selection, &earlier) {
         revisit(selection, skip, &earlier, comparing)?;
-        earlier.folders.clone()
+        None
     } else {
         let listing = Arc::new(Listing::new());
         walk::walk(selection, skip, Some(&listing), comparing)?;
-        listing.take_folders()
+        Some(listing.take_folders())
     };
     let Lists { new, refreshed, unchanged } = seen.0.into_inner().unwrap_or_else(PoisonError::into_inner);
     let changes = comparison.changes(&new);
     let files = (unchanged + new.len() + refreshed.len()) as u64;
     let nothing = known && because.is_empty() && changes.is_empty();
     let failed = because == FAILED;
-    let lists_better = !folders.is_empty() && folders != earlier.folders;
+    let lists_better =
+        folders.as_ref().is_some_and(|folders| !folders.is_empty() && *folders != earlier.folders);
     if nothing && refreshed.is_empty() && !lists_better {
         return Ok(Checked { unchanged: true, changes, because, files, state: None });
     }
     let met = comparison.into_met();
+    let folders = folders.unwrap_or_else(|| earlier.folders.clone());
     let now = Snapshot { folders, ..now(&earlier, &met, new, refreshed) };
     let state = if nothing {
         State { selection: id, failed: false, success: Some(now), pending: None }

@@ -2,13 +2,14 @@
 //! that it held.
 
 use std::collections::HashMap;
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use larder_service::{Clock as _, SystemClock};
-use rustix::fs::{AtFlags, CWD};
 
-use crate::{Kind, Stamp};
+use crate::{Kind, Presence, Stamp};
 
 /// A folder that was looked into.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,8 +86,10 @@ fn is_stamped(_: &Path) -> bool {
 
 /// The stamp of the folder at `path`, which is no link.
 pub(crate) fn stamp_of(path: &Path) -> Option<Stamp> {
-    let found = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-    (Kind::of_stat(&found) == Kind::Folder).then(|| Stamp::of_stat(&found))
+    match Presence::at(&CString::new(path.as_os_str().as_bytes()).ok()?, false) {
+        Ok(Presence::Present { kind: Kind::Folder, stamp }) => Some(stamp),
+        _ => None,
+    }
 }
 
 /// Whether a name that comes or goes from `now` on, of the clock of files, shows in `stamp`. Some file systems have no times for

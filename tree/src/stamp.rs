@@ -57,11 +57,15 @@ impl Stamp {
     /// the future may be dated so by a clock that goes another way.
     #[must_use]
     pub fn proves_content_at(&self, file_time_ns: u64) -> bool {
-        let Ok(changed) = u64::try_from(self.mtime_ns.max(self.ctime_ns)) else {
-            return false;
-        };
+        self.young_until().is_some_and(|until| until < file_time_ns)
+    }
+
+    /// The last time, of the clock that stamps files, at which this proves nothing; `None`: it never proves anything.
+    #[must_use]
+    pub fn young_until(&self) -> Option<u64> {
+        let changed = u64::try_from(self.mtime_ns.max(self.ctime_ns)).ok()?;
         let step = if self.ctime_ns % 1_000_000_000 == 0 { COARSEST_STEP_NS } else { 0 };
-        changed.saturating_add(step) < file_time_ns
+        Some(changed.saturating_add(step))
     }
 }
 

@@ -23,10 +23,6 @@ const MAX_PARTS: usize = 4_000_000;
 /// How long ago a folder was written to that is likely to be written to again.
 const BUSY_NS: u64 = 10_000_000_000;
 
-/// How much longer it may be until a folder's stamp says that it has not been written to in that time: some file systems keep
-/// times in steps of two seconds.
-const COARSEST_STEP_NS: u64 = 2_000_000_000;
-
 /// From how many looks on a second thread is worth its waking, and how many of them are shared out at once.
 const MANY: usize = 256;
 const SHARE: usize = 32;
@@ -171,8 +167,8 @@ impl Trail {
     pub(crate) fn saw_none_of(&mut self, path: &Path, stamp: Stamp, names: &[&[u8]]) {
         // What was written to a moment ago may well be again, though none of these appears: then each is looked for.
         if files::young(&stamp, self.began.saturating_sub(BUSY_NS)) && names.len() <= MOST_NAMES {
-            let changed = u64::try_from(stamp.mtime_ns.max(stamp.ctime_ns)).unwrap_or(0);
-            let quiet = changed.saturating_add(BUSY_NS + COARSEST_STEP_NS);
+            // At the next moment the same look finds it quiet.
+            let quiet = stamp.young_until().unwrap_or(u64::MAX).saturating_add(BUSY_NS + 1);
             self.fewer_from = self.fewer_from.max(Some(quiet));
             self.saw_folder(path);
             for name in names {
@@ -482,8 +478,8 @@ mod tests {
         let place = Place::new();
         place.write("src/a.c", "");
         let (stamp, key) = (place.stamp("src"), Key([1; 32]));
-        let written = u64::try_from(stamp.ctime_ns).expect("after 1970");
-        let quiet = written + BUSY_NS + COARSEST_STEP_NS;
+        let written = stamp.young_until().expect("after 1970");
+        let quiet = written + BUSY_NS + 1;
         let lacking = |began| {
             let mut trail = Trail::begin(began);
             trail.saw_none_of(&place.at("src"), stamp, &[b"a.h", b"b.h"]);

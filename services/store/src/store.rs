@@ -51,7 +51,7 @@ pub struct Store {
     pub(crate) disk: DiskTier,
     /// Held shared while a record moves to a quicker tier, alone while one changes: the quicker tier must not keep
     /// what the slower one has no longer.
-    pub(crate) records: RwLock<()>,
+    records: RwLock<()>,
     pub(crate) limit_bytes: u64,
     pub(crate) evicting: Mutex<()>,
     pub(crate) evicted_blobs: AtomicU64,

@@ -111,8 +111,8 @@ mod tests {
         let dated = |when| {
             let times = FileTimes::new().set_modified(when);
             File::open(folder.path()).and_then(|open| open.set_times(times)).expect("dated");
-            let changed = SystemClock.file_time_ns();
-            while SystemClock.file_time_ns() == changed {
+            let changed = SystemClock.unix_ns();
+            while SystemClock.file_time_ns() <= changed {
                 std::thread::yield_now();
             }
             let listing = Listing::new();

@@ -9,10 +9,11 @@ use larder_tree::{Changes, Checked, Choice, Depth, Kept, Plain, Selection, State
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-/// Waits until what is changed from now on has another stamp than what was changed before.
+/// Waits until the clock of files is past the stamps of all that was changed before: some are of a finer clock than theirs, and
+/// ahead of it.
 fn settle() {
-    let start = SystemClock.file_time_ns();
-    while SystemClock.file_time_ns() == start {
+    let start = SystemClock.unix_ns();
+    while SystemClock.file_time_ns() <= start {
         std::thread::yield_now();
     }
 }

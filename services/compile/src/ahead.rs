@@ -90,7 +90,8 @@ impl Core {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let core = Arc::clone(self);
         runtime.spawn(async move {
-            let written = core.context.clock.file_time_ns();
+            // Stamps can be of a finer clock than that of files, and ahead of it.
+            let written = core.context.clock.unix_ns();
             for _ in 0..LOOKS {
                 tokio::time::sleep(LOOK_AGAIN).await;
                 if core.context.clock.file_time_ns() > written {

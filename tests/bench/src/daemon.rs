@@ -158,8 +158,8 @@ fn message(request: Request) -> Vec<u8> {
 /// counted as well.
 fn settle(clock: &dyn Clock) {
     let (_sender, nothing) = std::sync::mpsc::channel::<()>();
-    let now = clock.file_time_ns();
-    while clock.file_time_ns() == now {
+    let now = clock.unix_ns();
+    while clock.file_time_ns() <= now {
         let _ = nothing.recv_timeout(TICK);
     }
 }

@@ -7,6 +7,7 @@ use larder_service::{Hasher, Key, Reason};
 use super::Asked;
 use super::loader::{Bound, add_bound};
 use super::premises::Collector;
+use super::probe::Answer;
 use crate::args::Refusal;
 use crate::paths;
 
@@ -36,15 +37,15 @@ const DRIVER_MARK: &[u8] = b"liblto_plugin";
 /// Where GNU's tools have plugins that they load unasked.
 const PLUGINS: &str = "bfd-plugins";
 
-/// The archiver that `asked` is about; `None` when it is something else. `hasher` has the program itself.
+/// The archiver that `asked` is about, by its `version`; `None` when it is something else. `hasher` has the program itself.
 pub(super) fn identify(
     collector: &mut Collector<'_>,
     mut hasher: Hasher,
     asked: Asked<'_>,
+    version: &Answer,
     program: &Path,
     bound: &Bound,
 ) -> Result<Option<Archiver>, Refusal> {
-    let version = asked.ask(&["--version"])?;
     let Some(gnu) = is_gnu(&version.stdout).filter(|_| version.succeeded) else { return Ok(None) };
     let help = asked.ask(&["--help"])?;
     let Some(role) = role(gnu, &version.stdout, &help.stdout) else { return Ok(None) };

@@ -65,10 +65,11 @@ pub(super) fn identify(
     hasher.field("name", &call.tool_name);
     let bound = add_program(collector, &mut hasher, &program, &call.env, clock)?;
     let asked = Asked { call, language: Language::C, options: &[], cwd, clock };
-    if let Some(archiver) = archiver::identify(collector, hasher.clone(), asked, &program, &bound)? {
+    let version = asked.ask(&["--version"])?;
+    if let Some(archiver) = archiver::identify(collector, hasher.clone(), asked, &version, &program, &bound)?
+    {
         return Ok(Tool::Archiver(Arc::new(archiver)));
     }
-    let version = asked.ask(&["--version"])?;
     if version.succeeded && linker::is_linker(&version.stdout) {
         return Ok(Tool::Linker(hasher.finish_key()));
     }

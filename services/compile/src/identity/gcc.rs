@@ -6,6 +6,7 @@ use larder_service::{Hasher, Reason};
 
 use super::loader::add_program;
 use super::premises::Collector;
+use super::probe::meanwhile;
 use super::verbose::Verbose;
 use super::{Asked, Toolset};
 use crate::args::{Language, Refusal};
@@ -13,27 +14,41 @@ use crate::paths;
 
 pub(super) fn toolset(collector: &mut Collector<'_>, asked: Asked<'_>) -> Result<Toolset, Refusal> {
     let mut hasher = Hasher::key("gcc toolset");
-    let dirs = asked.ask(&["-print-search-dirs"])?;
-    let (programs, libraries) =
-        search_dirs(&dirs.stdout).filter(|_| dirs.succeeded).ok_or_else(|| asked.failed())?;
     let compiler = match asked.language {
         Language::C | Language::Assembler | Language::AssemblerWithCpp => "cc1",
         Language::Cxx => "cc1plus",
     };
     // The driver moves split debug information itself.
     let splits = asked.options.iter().any(|option| option.starts_with(b"-gsplit-dwarf"));
-    for name in [compiler, "as"].into_iter().chain(splits.then_some("objcopy")) {
-        let spelled = program(collector, asked, &programs, name)?;
-        let program = collector.follow(&spelled).ok_or_else(|| asked.failed())?;
-        add_program(collector, &mut hasher, &program, &asked.call.env, asked.clock)?;
-    }
+    let names: Vec<&str> = [compiler, "as"].into_iter().chain(splits.then_some("objcopy")).collect();
+    let name_all = || names.iter().map(|name| named(asked, name)).collect::<Result<Vec<_>, _>>();
+    let (spelled, dirs) = meanwhile(name_all, || asked.ask(&["-print-search-dirs"]));
+    let (spelled, dirs) = (spelled?, dirs?);
+    let (programs, libraries) =
+        search_dirs(&dirs.stdout).filter(|_| dirs.succeeded).ok_or_else(|| asked.failed())?;
+    let mut found_specs = Vec::new();
     for folder in libraries.iter().chain(&programs) {
         let folder = asked.cwd.join(folder);
-        specs(collector, &mut hasher, &folder.join("specs"))?;
+        found_specs.extend(collector.file_or_absent(&folder.join("specs"))?);
         // Once there, it is one more folder to search.
         collector.absent(&folder.join("include"));
     }
-    let listing = asked.listing()?;
+    let (listing, added) = meanwhile(
+        || asked.listing(),
+        || {
+            for (name, spelled) in names.iter().zip(&spelled) {
+                let spelled = program(collector, asked, &programs, name, spelled)?;
+                let program = collector.follow(&spelled).ok_or_else(|| asked.failed())?;
+                add_program(collector, &mut hasher, &program, &asked.call.env, asked.clock)?;
+            }
+            Ok(())
+        },
+    );
+    added?;
+    for digest in found_specs {
+        hasher.field("specs", &digest.hash);
+    }
+    let listing = listing?;
     let verbose = Verbose::read(&listing.stderr);
     if !listing.succeeded || !verbose.complete {
         return Err(asked.failed());
@@ -66,19 +81,25 @@ pub(super) fn specs(collector: &mut Collector<'_>, hasher: &mut Hasher, file: &P
     Ok(())
 }
 
-/// The program that the driver runs as `name`, links not followed; that no other stands before it in the search is a
-/// premise.
-pub(super) fn program(
-    collector: &mut Collector<'_>,
-    asked: Asked<'_>,
-    programs: &[PathBuf],
-    name: &str,
-) -> Result<PathBuf, Refusal> {
+/// How the driver spells the program that it runs as `name`.
+pub(super) fn named(asked: Asked<'_>, name: &str) -> Result<Vec<u8>, Refusal> {
     let answer = asked.ask(&[&format!("-print-prog-name={name}")])?;
     let spelled = answer.stdout.trim_ascii_end();
     if !answer.succeeded || spelled.is_empty() {
         return Err(asked.failed());
     }
+    Ok(spelled.to_vec())
+}
+
+/// The program that the driver runs as `name` and spells so, links not followed; that no other stands before it in the search
+/// is a premise.
+pub(super) fn program(
+    collector: &mut Collector<'_>,
+    asked: Asked<'_>,
+    programs: &[PathBuf],
+    name: &str,
+    spelled: &[u8],
+) -> Result<PathBuf, Refusal> {
     for folder in programs {
         collector.absent(&asked.cwd.join(folder).join(name));
     }

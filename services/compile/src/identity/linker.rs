@@ -102,7 +102,8 @@ pub(super) fn driven(
                     }
                 }
             }
-            gcc::program(collector, asked, &programs, gcc_linker(asked.options))?
+            let name = gcc_linker(asked.options);
+            gcc::program(collector, asked, &programs, name, &gcc::named(asked, name)?)?
         }
         Family::Clang => {
             // It tries several names in all of these.

@@ -76,6 +76,16 @@ impl Probe<'_> {
     }
 }
 
+/// Does both, the `other` meanwhile where there is a thread to spare: a tool that is asked seldom takes more than one processor.
+pub(super) fn meanwhile<T: Send, U>(other: impl Fn() -> T + Sync, own: impl FnOnce() -> U) -> (T, U) {
+    let (told, own) = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, &other);
+        let own = own();
+        (thread.ok().and_then(|thread| thread.join().ok()), own)
+    });
+    (told.unwrap_or_else(other), own)
+}
+
 fn collect(child: &mut Child, clock: &dyn Clock) -> std::io::Result<Answer> {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let pid = pid.ok_or_else(|| std::io::Error::other("the process has no usable id"))?;
@@ -150,6 +160,17 @@ mod tests {
         assert!(answer.succeeded);
         assert_eq!((answer.stdout.as_slice(), answer.stderr.as_slice()), (&b"out\n"[..], &b"err\n"[..]));
         assert!(!shell("exit 3").unwrap().succeeded);
+    }
+
+    #[test]
+    fn both_are_done_also_where_one_ends_badly_in_its_thread() {
+        assert_eq!(meanwhile(|| 1, || 2), (1, 2));
+        let caller = std::thread::current().id();
+        let other = || {
+            assert!(std::thread::current().id() == caller, "as if there were no thread for it");
+            1
+        };
+        assert_eq!(meanwhile(other, || 2), (1, 2));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod peers;
 mod record;
 mod report;
 mod rounds;
+mod start;
 
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
@@ -28,6 +29,8 @@ use record::{Record, Row, Run};
 pub(crate) enum Group {
     /// One C and one C++ file whose results are known
     Calls,
+    /// A call that finds no daemon
+    Start,
     /// Many clients at once
     Clients,
     /// What the go command builds, vets and tests
@@ -44,6 +47,7 @@ impl Group {
     fn measure(self, bench: &Bench) -> anyhow::Result<Vec<Row>> {
         match self {
             Self::Calls => calls::measure(bench),
+            Self::Start => start::measure(bench),
             Self::Clients => clients::measure(bench),
             Self::Go => go::measure(bench),
             Self::Fingerprint => fingerprint::measure(bench),

@@ -143,6 +143,12 @@ impl House {
         Ok(())
     }
 
+    /// Ends the daemon; the broker stays, and the next call starts another one.
+    pub(crate) fn stop(&self) -> anyhow::Result<()> {
+        run::output(self.command(&self.larder).arg("stop")).context("failed to stop larder")?;
+        Ok(())
+    }
+
     pub(crate) fn status(&self) -> anyhow::Result<Value> {
         let status = self.json(&["status", "--json"])?;
         if status["running"] != true {

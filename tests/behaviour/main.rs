@@ -31,6 +31,7 @@ mod init;
 mod journal;
 mod lanes;
 mod lifecycle;
+mod notes;
 mod observation;
 mod page;
 mod places;

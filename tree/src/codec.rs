@@ -3,7 +3,7 @@
 use larder_service::Digest;
 
 use crate::state::{MAGIC, MAX_STATE_BYTES};
-use crate::{Entry, Folder, Found, Snapshot, Stamp, State};
+use crate::{Entry, Folder, Found, STAMP_BYTES, Snapshot, Stamp, State};
 
 /// The first has no folders.
 const VERSIONS: std::ops::RangeInclusive<u8> = 1..=2;
@@ -22,7 +22,7 @@ const UNREADABLE: u8 = 4;
 const SMALLEST_ENTRY: usize = 4;
 
 /// Smallest folder: the length of its path, and its stamp.
-const SMALLEST_FOLDER: usize = 2 + 5 * 8;
+const SMALLEST_FOLDER: usize = 2 + STAMP_BYTES;
 
 pub(crate) fn encode(state: &State) -> Vec<u8> {
     let entries =
@@ -48,7 +48,7 @@ pub(crate) fn encode(state: &State) -> Vec<u8> {
         bytes.extend((folders.len() as u32).to_le_bytes());
         for folder in folders {
             put_path(&mut bytes, &folder.path);
-            put_stamp(&mut bytes, &folder.stamp);
+            bytes.extend(folder.stamp.to_bytes());
         }
     }
     sealed(bytes)
@@ -69,14 +69,6 @@ fn put_path(bytes: &mut Vec<u8>, path: &[u8]) {
     bytes.extend(path);
 }
 
-fn put_stamp(bytes: &mut Vec<u8>, stamp: &Stamp) {
-    bytes.extend(stamp.size.to_le_bytes());
-    bytes.extend(stamp.mtime_ns.to_le_bytes());
-    bytes.extend(stamp.ctime_ns.to_le_bytes());
-    bytes.extend(stamp.inode.to_le_bytes());
-    bytes.extend(stamp.device.to_le_bytes());
-}
-
 fn put(bytes: &mut Vec<u8>, entry: &Entry) {
     let kind = match entry.found {
         Found::File { executable: false, .. } => FILE,
@@ -91,7 +83,7 @@ fn put(bytes: &mut Vec<u8>, entry: &Entry) {
         Found::File { digest, stamp, .. } => {
             bytes.extend(digest.hash);
             bytes.extend(digest.size.to_le_bytes());
-            put_stamp(bytes, stamp);
+            bytes.extend(stamp.to_bytes());
         }
         Found::Link(text) => {
             bytes.extend(text.hash);
@@ -169,13 +161,7 @@ impl Fields<'_> {
     }
 
     fn stamp(&mut self) -> Option<Stamp> {
-        Some(Stamp {
-            size: self.u64()?,
-            mtime_ns: self.u64()?.cast_signed(),
-            ctime_ns: self.u64()?.cast_signed(),
-            inode: self.u64()?,
-            device: self.u64()?,
-        })
+        Some(Stamp::from_bytes(&self.array()?))
     }
 
     fn entry(&mut self) -> Option<Entry> {

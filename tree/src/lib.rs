@@ -27,6 +27,6 @@ pub use name::shown;
 pub use read::{Discard, MAX_CONTENT_BYTES, Reading, Sink, read};
 pub use selection::{Choice, Selection, SelectionError};
 pub use snapshot::{Entry, Found, Snapshot};
-pub use stamp::{Kind, Presence, Stamp};
+pub use stamp::{Kind, Presence, STAMP_BYTES, Stamp};
 pub use state::{Kept, MAGIC, MAX_STATE_BYTES, MarkError, State, StateError};
 pub use walk::{TreeError, snapshot};

@@ -12,6 +12,9 @@ use crate::absent;
 /// On file systems that keep whole seconds, or two of them, a stamp says nothing about the latest such span.
 const COARSEST_STEP_NS: u64 = 2_000_000_000;
 
+/// Length of a stamp's stored form.
+pub const STAMP_BYTES: usize = 5 * 8;
+
 /// What the file system says about a file. Two equal, [old enough](Stamp::proves_content_at) stamps mean equal content.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Stamp {
@@ -37,6 +40,33 @@ impl Stamp {
             ctime_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
             inode: metadata.ino(),
             device: metadata.dev(),
+        }
+    }
+
+    /// The stored form, little-endian, in the order of the fields.
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; STAMP_BYTES] {
+        let times = [self.mtime_ns, self.ctime_ns].map(i64::cast_unsigned);
+        let mut bytes = [0; STAMP_BYTES];
+        for (place, field) in
+            bytes.chunks_exact_mut(8).zip([self.size, times[0], times[1], self.inode, self.device])
+        {
+            place.copy_from_slice(&field.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// What [`Self::to_bytes`] wrote.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; STAMP_BYTES]) -> Self {
+        let (fields, _) = bytes.as_chunks::<8>();
+        let field = |at: usize| fields.get(at).map_or(0, |field| u64::from_le_bytes(*field));
+        Self {
+            size: field(0),
+            mtime_ns: field(1).cast_signed(),
+            ctime_ns: field(2).cast_signed(),
+            inode: field(3),
+            device: field(4),
         }
     }
 

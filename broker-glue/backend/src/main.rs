@@ -18,6 +18,7 @@ mod lifecycle;
 mod listener;
 mod lock;
 mod manifests;
+mod notes;
 mod page;
 mod reexec;
 mod registration;

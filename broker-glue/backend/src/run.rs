@@ -336,10 +336,10 @@ impl Life {
         tokio::task::spawn_blocking(move || warnings.note("manifests", publishing.publish()));
         let (folders, settings, context) = (self.folders.clone(), self.settings.clone(), self.context());
         let stand_in = services::stand_in(&context);
-        let warnings = Arc::clone(&self.warnings);
+        let (build, warnings) = (self.daemon.exe_hash, Arc::clone(&self.warnings));
         let opened = tokio::task::spawn_blocking(move || {
             available?;
-            services::load(&folders, &settings, context, &warnings)
+            services::load(&folders, &settings, context, build, &warnings)
         });
         let loaded = match opened.await.context("opening the store failed in a way that it should not") {
             Ok(Ok(loaded)) => loaded,

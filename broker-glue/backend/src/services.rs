@@ -13,9 +13,10 @@ use larder_glue::layout::{self, MarkError};
 use larder_glue::private;
 use larder_gocache::GoCache;
 use larder_proto::v1::{Cleared, Found, StoreStatus};
-use larder_service::{Context, Reason, Service};
+use larder_service::{Context, Reader, Reason, Service};
 use larder_store::{Owner, Store, StoreConfig, Survey};
 
+use crate::notes::Notes;
 use crate::settings::Settings;
 use crate::stand_in::{PLACES, Place, StandIn};
 use crate::upkeep::Keeper;
@@ -35,7 +36,7 @@ const FINGERPRINTS: usize = 200_000;
 /// The services that keep results in the store.
 static OWNERS: [Owner; 3] = [larder_compile::OWNER, larder_gocache::OWNER, larder_artifact::OWNER];
 
-/// Opens the store and puts the services together over it.
+/// Opens the store and puts the services together over it, for a daemon whose program has the digest `build`.
 ///
 /// # Errors
 /// When the store's folder cannot be used; never for what is in it.
@@ -43,6 +44,7 @@ pub(crate) fn load(
     folders: &Folders,
     settings: &Settings,
     context: Context,
+    build: [u8; 32],
     warnings: &Warnings,
 ) -> anyhow::Result<Loaded> {
     let root = folders.store();
@@ -67,13 +69,16 @@ pub(crate) fn load(
     }
     let store = Arc::new(store);
     let fingerprints = Arc::new(Fingerprints::new(Arc::clone(&context.clock), FINGERPRINTS));
+    let reader = Reader { build, boot: context.clock.boot(), filesystem_view: context.filesystem_view };
     let go = Arc::new(GoCache::new(context.clone(), Arc::clone(&store)));
     let checks = Checks::new(context.clone(), Arc::clone(&fingerprints));
     let artifacts = Artifacts::new(context.clone(), Arc::clone(&store));
-    let compile = Compile::new(context, Arc::clone(&store), fingerprints);
+    let compile = Arc::new(Compile::new(context, Arc::clone(&store), Arc::clone(&fingerprints)));
+    let notes = Notes::new(folders, reader, fingerprints, Arc::clone(&compile));
+    notes.recall();
     let services: Vec<Arc<dyn Service>> =
-        vec![Arc::new(compile), Arc::clone(&go) as Arc<dyn Service>, Arc::new(checks), Arc::new(artifacts)];
-    let kept = Kept { store, go };
+        vec![compile, Arc::clone(&go) as Arc<dyn Service>, Arc::new(checks), Arc::new(artifacts)];
+    let kept = Kept { store, go, notes };
     Ok(Loaded { services, store: Some(Arc::new(kept)) })
 }
 
@@ -98,10 +103,11 @@ pub(crate) fn stand_in(context: &Context) -> Loaded {
     Loaded { services: PLACES.iter().map(stand_in).collect(), store: None }
 }
 
-/// The store, and what a service holds back from it for a moment.
+/// The store, what a service holds back from it for a moment, and what is known of files and tools.
 struct Kept {
     store: Arc<Store>,
     go: Arc<GoCache>,
+    notes: Notes,
 }
 
 impl Keeper for Kept {
@@ -127,7 +133,9 @@ impl Keeper for Kept {
     fn close(&self) -> anyhow::Result<()> {
         let handed = self.go.flush();
         self.store.close()?;
-        Ok(handed?)
+        let noted = self.notes.write();
+        handed?;
+        noted
     }
 
     fn evict(&self) -> anyhow::Result<()> {
@@ -145,6 +153,9 @@ impl Keeper for Kept {
         let removed = self.store.clear(owner, dry_run)?;
         if !dry_run && owner.is_none_or(|owner| owner == larder_gocache::OWNER) {
             self.go.forget();
+        }
+        if !dry_run && owner.is_none() {
+            self.notes.forget();
         }
         Ok(Cleared {
             records: removed.records,

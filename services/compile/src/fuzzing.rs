@@ -9,6 +9,7 @@ use crate::archive;
 use crate::args::{Family, response};
 use crate::call::Call;
 use crate::code;
+use crate::identity::noted::Noted;
 use crate::identity::verbose::Verbose;
 use crate::identity::{Role, linker, loader};
 use crate::link;
@@ -248,5 +249,17 @@ impl Filing {
     #[must_use]
     pub fn replaces(&self) -> bool {
         self.0.replaces
+    }
+}
+
+/// Panics where what is read of `bytes` as a note about tools is not what is written of it again.
+pub fn check_tools(bytes: &[u8]) {
+    if let Ok(noted) = Noted::decode(bytes) {
+        assert_eq!(
+            Noted::decode(&noted.clone().encode()).as_ref(),
+            Ok(&noted),
+            "what was read can be written"
+        );
+        noted.check_answers();
     }
 }

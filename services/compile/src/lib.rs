@@ -48,5 +48,6 @@ mod state;
 mod texts;
 mod writers;
 
+pub use identity::noted::MAX_NOTE_BYTES;
 pub use service::Compile;
 pub use state::OWNER;

@@ -14,7 +14,9 @@ use larder_proto::v1::{
     NotSupported, Publish, Published, Run,
 };
 use larder_proto::{LARDER_VERSION, PROTOCOL_VERSION};
-use larder_service::{BoxFuture, Connection, ConnectionId, Context, Key, Outcome, Reason, Service};
+use larder_service::{
+    BoxFuture, Connection, ConnectionId, Context, Key, NoteError, Outcome, Reader, Reason, Service,
+};
 use larder_store::Store;
 use prost::Message as _;
 use tokio::sync::watch;
@@ -22,6 +24,7 @@ use tokio::time::Instant;
 
 use crate::args::{self, Refusal};
 use crate::call::Call;
+use crate::identity::noted::{self, Noted};
 use crate::lease::{Ending, Hold, Turn};
 use crate::link::{Joining, Linking};
 use crate::lookup::{Found, Known, Prepared, Work};
@@ -48,6 +51,25 @@ impl Compile {
     #[must_use]
     pub fn new(context: Context, store: Arc<Store>, fingerprints: Arc<Fingerprints>) -> Self {
         Self(Arc::new(Core::new(context, store, fingerprints)))
+    }
+
+    /// What is known of tools, for [`Self::recall`] of a later daemon.
+    #[must_use]
+    pub fn note(&self, reader: &Reader) -> Vec<u8> {
+        noted::NOTE.seal(reader, &self.0.compilers.noted().encode())
+    }
+
+    /// Knows from here on what was [noted](Self::note), and takes none of it for true without a look; how many answers.
+    ///
+    /// # Errors
+    /// Every [`NoteError`]; nothing is known then but what was known before.
+    pub fn recall(&self, reader: &Reader, note: &[u8]) -> Result<usize, NoteError> {
+        Ok(self.0.compilers.recall(Noted::decode(noted::NOTE.open(reader, note)?)?))
+    }
+
+    /// Knows no tool any more: each is asked again.
+    pub fn forget(&self) {
+        self.0.compilers.forget();
     }
 
     async fn answer(&self, connection: &Connection, bytes: &[u8]) -> Reply {

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use larder_service::{Clock, Digest};
+use larder_service::{Clock, Digest, NoteError, Reader};
 
 use larder_tree::{Discard, MAX_CONTENT_BYTES, Original, Reading, absent, as_copy, read};
 
 use crate::copies::Copies;
 use crate::memo::Memo;
+use crate::noted::{self, MAX_NOTED, NOTE};
 use crate::readers::Readers;
 use crate::{FingerprintError, Kind, Presence, Stamp};
 
@@ -120,6 +121,30 @@ impl Fingerprints {
         let mut bytes = Vec::new();
         let reading = read(path, &*self.clock, MAX_CONTENT_BYTES, &mut bytes)?;
         Ok((self.remember(&reading), look(&bytes)))
+    }
+
+    /// What is known of the files that were asked for last, for [`Self::recall`] of a later daemon.
+    #[must_use]
+    pub fn note(&self, reader: &Reader) -> Vec<u8> {
+        NOTE.seal(reader, &noted::encode(&self.memo.latest(MAX_NOTED)))
+    }
+
+    /// Knows from here on what was [noted](Self::note); of how many files that is.
+    ///
+    /// # Errors
+    /// Every [`NoteError`]; nothing is known then but what was known before.
+    pub fn recall(&self, reader: &Reader, note: &[u8]) -> Result<usize, NoteError> {
+        let files = noted::decode(NOTE.open(reader, note)?)?;
+        let count = files.len();
+        for (stamp, digest) in files {
+            self.memo.put(stamp, digest);
+        }
+        Ok(count)
+    }
+
+    /// Knows nothing any more: each file is read again.
+    pub fn forget(&self) {
+        self.memo.forget();
     }
 
     fn file_stamp(&self, path: &Path) -> Result<Stamp, FingerprintError> {

@@ -55,6 +55,28 @@ impl Memo {
         }
     }
 
+    /// Up to `most` of what was used last, the latest at the end.
+    pub(crate) fn latest(&self, most: usize) -> Vec<(Stamp, Digest)> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            all.extend(shard.values().map(|entry| {
+                let used = entry.used.load(Ordering::Relaxed);
+                (used, entry.stamp, entry.digest)
+            }));
+        }
+        all.sort_unstable_by_key(|(used, ..)| *used);
+        let surplus = all.len().saturating_sub(most);
+        all.into_iter().skip(surplus).map(|(_, stamp, digest)| (stamp, digest)).collect()
+    }
+
+    /// Knows nothing any more.
+    pub(crate) fn forget(&self) {
+        for shard in &self.shards {
+            shard.write().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+    }
+
     fn shard(&self, stamp: &Stamp) -> &RwLock<HashMap<(u64, u64), Entry>> {
         // The remainder is below 16, so no bit is lost.
         &self.shards[(stamp.inode % SHARDS as u64) as usize]
@@ -102,5 +124,18 @@ mod tests {
             assert_eq!(memo.get(&stamp(0)), Some(Digest::of(b"a")), "dropped after {inode} others");
         }
         assert!(memo.len() <= 64, "{} entries", memo.len());
+    }
+
+    #[test]
+    fn the_latest_are_told_in_the_order_of_their_use() {
+        let memo = Memo::new(100);
+        for inode in 0..40 {
+            memo.put(stamp(inode), Digest::of(b"a"));
+        }
+        memo.get(&stamp(3));
+        let latest: Vec<u64> = memo.latest(3).iter().map(|(stamp, _)| stamp.inode).collect();
+        assert_eq!(latest, [38, 39, 3]);
+        memo.forget();
+        assert!(memo.latest(3).is_empty());
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use larder_fingerprint::{FingerprintError, Fingerprints, Kind, Original, Presence, Stamp};
-use larder_service::{Clock, Digest, ManualClock, SystemClock};
+use larder_service::{Clock, Digest, ManualClock, NoteError, Reader, SystemClock};
 use tempfile::TempDir;
 
 /// Set by hand; counts how often the time was asked, which happens once for each reading of a file.
@@ -97,6 +97,56 @@ fn a_file_that_is_expected_to_be_a_copy_is_compared_and_read_where_it_is_none() 
         File::open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
         assert_digest(&fingerprints, &path, b"content");
     }
+}
+
+const READER: Reader = Reader { build: [0; 32], boot: 1, filesystem_view: (2, 3, 4) };
+
+#[test]
+fn what_was_noted_is_not_read_again_and_what_was_changed_since_is() {
+    let (folder, path) = file(b"content");
+    let other = folder.path().join("other");
+    fs::write(&other, b"before").unwrap();
+    let before = fingerprints(CountingClock::later());
+    assert_digest(&before, &path, b"content");
+    assert_digest(&before, &other, b"before");
+    let note = before.note(&READER);
+    fs::write(&other, b"after!").unwrap();
+    // Even where all that can be set is set to what it was.
+    let then = fs::metadata(&path).unwrap().modified().unwrap();
+    File::options().write(true).open(&other).unwrap().set_modified(then).unwrap();
+    let clock = CountingClock::later();
+    let after = fingerprints(clock.clone());
+    assert_eq!(after.recall(&READER, &note), Ok(2));
+    assert_digest(&after, &path, b"content");
+    assert_eq!(clock.readings(), 0);
+    assert_digest(&after, &other, b"after!");
+    assert_eq!(clock.readings(), 1);
+    after.forget();
+    assert_digest(&after, &path, b"content");
+    assert_eq!(clock.readings(), 2);
+}
+
+#[test]
+fn a_note_of_another_run_of_the_machine_leaves_everything_to_be_read() {
+    let (_folder, path) = file(b"content");
+    let before = fingerprints(CountingClock::later());
+    assert_digest(&before, &path, b"content");
+    let note = before.note(&READER);
+    let clock = CountingClock::later();
+    let after = fingerprints(clock.clone());
+    let later = Reader { boot: 2, ..READER };
+    assert_eq!(after.recall(&later, &note), Err(NoteError::Elsewhere));
+    assert_digest(&after, &path, b"content");
+    assert_eq!(clock.readings(), 1);
+}
+
+#[test]
+fn a_file_whose_stamp_proves_nothing_is_not_noted() {
+    let (_folder, path) = file(b"content");
+    let fingerprint = fingerprints(Arc::new(SystemClock)).file(&path).unwrap();
+    let young = fingerprints(CountingClock::new(u64::try_from(fingerprint.stamp.ctime_ns).unwrap()));
+    assert_digest(&young, &path, b"content");
+    assert_eq!(fingerprints(CountingClock::later()).recall(&READER, &young.note(&READER)), Ok(0));
 }
 
 #[test]

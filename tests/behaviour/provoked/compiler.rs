@@ -7,6 +7,7 @@ use super::{Bench, with_each_driver};
 with_each_driver! {
     the_compiler_that_runs_is_the_one_that_counts
     what_the_compiler_runs_and_reads_by_itself_is_followed
+    what_an_earlier_daemon_knew_of_tools_is_believed_only_while_it_is_true
 }
 
 /// Where PATH leads for `name`.
@@ -69,6 +70,13 @@ fn what_the_compiler_runs_and_reads_by_itself_is_followed(bench: &Bench) {
     assemblers(bench);
     bench.begin_anew();
     settings(bench);
+}
+
+fn what_an_earlier_daemon_knew_of_tools_is_believed_only_while_it_is_true(bench: &Bench) {
+    bench.new_daemons.set(true);
+    the_compiler_that_runs_is_the_one_that_counts(bench);
+    bench.begin_anew();
+    what_the_compiler_runs_and_reads_by_itself_is_followed(bench);
 }
 
 /// An assembler that marks what it makes, in each place in which GCC's drivers look for one. Clang's have their own.

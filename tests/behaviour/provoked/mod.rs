@@ -18,7 +18,7 @@ mod spelling;
 mod time;
 mod unlisted;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
@@ -59,6 +59,11 @@ macro_rules! with_each_driver {
 }
 use with_each_driver;
 
+/// Starts the daemon of `sandbox`; its endpoint.
+fn start(sandbox: &Sandbox) -> String {
+    sandbox.start()["endpoint"].as_str().expect("a path").to_owned()
+}
+
 /// A larder of its own and one driver.
 struct Bench {
     sandbox: Sandbox,
@@ -67,7 +72,9 @@ struct Bench {
     source: &'static str,
     /// How often it was begun anew; each time no call is one that was made before.
     part: Cell<u32>,
-    endpoint: String,
+    /// Each call is a new daemon's first.
+    new_daemons: Cell<bool>,
+    endpoint: RefCell<String>,
 }
 
 impl Bench {
@@ -75,8 +82,9 @@ impl Bench {
         let source = if driver.ends_with("++") { "x.cc" } else { "x.c" };
         let sandbox = Sandbox::new();
         // A daemon that is still loading its state would let the first call pass by.
-        let endpoint = sandbox.start()["endpoint"].as_str().expect("a path").to_owned();
-        Self { sandbox, driver, source, part: Cell::new(0), endpoint }
+        let endpoint = RefCell::new(start(&sandbox));
+        let (part, new_daemons) = (Cell::new(0), Cell::new(false));
+        Self { sandbox, driver, source, part, new_daemons, endpoint }
     }
 
     /// Empties the work folder. Starting a larder and showing it a compiler takes longer than most scenarios.
@@ -168,6 +176,10 @@ impl Bench {
         let part = format!("-DPART={}", self.part.get());
         let part = if self.part.get() > 0 { &[part.as_str()][..] } else { &[] };
         let argv = [&[self.driver], part, args].concat();
+        if self.new_daemons.get() {
+            self.sandbox.run(&["stop"]);
+            self.endpoint.replace(start(&self.sandbox));
+        }
         let output = same_as_alone_as(&self.sandbox, &argv, shape);
         let (told, detail) = self.last_record();
         assert_eq!(
@@ -182,7 +194,7 @@ impl Bench {
     /// Reason and detail of the latest request, asked for directly: a process for each answer would take as long as
     /// many a call.
     fn last_record(&self) -> (String, String) {
-        let stream = UnixStream::connect(&self.endpoint).expect("the daemon listens");
+        let stream = UnixStream::connect(&*self.endpoint.borrow()).expect("the daemon listens");
         let mut wire = larder_glue::wire::Wire::new(stream.into()).expect("our own daemon");
         let request = ControlRequest {
             protocol: larder_proto::PROTOCOL_VERSION,

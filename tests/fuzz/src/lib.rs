@@ -10,6 +10,7 @@ pub mod artifact;
 pub mod code;
 pub mod days;
 pub mod depfile;
+pub mod digests;
 pub mod directives;
 pub mod environment;
 pub mod fingerprints;
@@ -26,6 +27,7 @@ pub mod response;
 pub mod rust;
 pub mod settings;
 pub mod study;
+pub mod tools;
 
 #[cfg(feature = "libfuzzer")]
 mod driver;

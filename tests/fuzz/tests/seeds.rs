@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use larder_fuzz::{
-    Check, answers, archive, args, artifact, code, days, depfile, directives, environment, fingerprints,
-    format, frames, gorequest, journal, link, manifest, program, records, request, response, rust, settings,
-    study,
+    Check, answers, archive, args, artifact, code, days, depfile, digests, directives, environment,
+    fingerprints, format, frames, gorequest, journal, link, manifest, program, records, request, response,
+    rust, settings, study, tools,
 };
 
-const TARGETS: [(&str, Check); 23] = [
+const TARGETS: [(&str, Check); 25] = [
     ("answers", answers::check),
     ("archive", archive::check),
     ("args", args::check),
@@ -16,6 +16,7 @@ const TARGETS: [(&str, Check); 23] = [
     ("code", code::check),
     ("days", days::check),
     ("depfile", depfile::check),
+    ("digests", digests::check),
     ("directives", directives::check),
     ("environment", environment::check),
     ("fingerprints", fingerprints::check),
@@ -32,6 +33,7 @@ const TARGETS: [(&str, Check); 23] = [
     ("rust", rust::check),
     ("settings", settings::check),
     ("study", study::check),
+    ("tools", tools::check),
 ];
 
 fn files(folder: &Path) -> Vec<PathBuf> {

@@ -56,6 +56,7 @@ const TABLE: [(&str, &[&str]); 19] = [
             "larder-artifact",
             "larder-client",
             "larder-compile",
+            "larder-fingerprint",
             "larder-glue",
             "larder-proto",
             "larder-service",

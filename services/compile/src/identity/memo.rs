@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use larder_fingerprint::Fingerprints;
 use larder_service::{Clock, Key};
 
+use super::noted::{Answer, Lasting};
 use super::premises::Premises;
 use crate::args::Refusal;
 use crate::proof::{Proof, Trail};
@@ -52,6 +53,11 @@ impl<T> Memo<T> {
         slot.known(fingerprints, clock)
     }
 
+    /// Remembers nothing any more.
+    pub(super) fn forget(&self) {
+        lock(&self.0).clear();
+    }
+
     /// The remembered answer, else that of `ask`: what was found, its premises, and until which monotonic time it counts.
     pub(crate) fn get(
         &self,
@@ -79,6 +85,34 @@ impl<T> Memo<T> {
         *lock(&slot.latest) =
             Some(Arc::new(Remembered { found: found.clone(), premises, proof: Mutex::default(), until }));
         found
+    }
+}
+
+impl<T: Lasting> Memo<T> {
+    /// The answers that count for as long as their premises hold.
+    pub(super) fn noted(&self) -> Vec<Answer> {
+        let slots = lock(&self.0);
+        let answer = |(question, slot): (&Key, &Arc<Slot<T>>)| {
+            let latest = lock(&slot.latest).clone()?;
+            let found = latest.found.as_ref().ok().filter(|_| latest.until.is_none())?;
+            Answer::new(question, &**found, &latest.premises)
+        };
+        slots.iter().filter_map(answer).collect()
+    }
+
+    /// Takes in `answers` to questions that nobody has asked yet; how many.
+    pub(super) fn recall(&self, answers: Vec<Answer>) -> usize {
+        let mut slots = lock(&self.0);
+        let before = slots.len();
+        let room = MAX_ANSWERS.saturating_sub(before);
+        for (question, found, premises) in answers.into_iter().filter_map(Answer::read).take(room) {
+            let found = Ok(Arc::new(found));
+            let latest = Arc::new(Remembered { found, premises, proof: Mutex::default(), until: None });
+            slots.entry(question).or_insert_with(|| {
+                Arc::new(Slot { latest: Mutex::new(Some(latest)), asking: Mutex::new(()) })
+            });
+        }
+        slots.len() - before
     }
 }
 

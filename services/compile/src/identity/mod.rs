@@ -13,6 +13,7 @@ mod introduced;
 pub(crate) mod linker;
 pub(crate) mod loader;
 mod memo;
+pub(crate) mod noted;
 mod premises;
 mod probe;
 mod rustc;

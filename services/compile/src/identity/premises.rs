@@ -7,8 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use larder_fingerprint::{Fingerprints, Stamp};
 use larder_service::{Clock, Digest};
 
+use super::noted;
 use crate::args::Refusal;
 use crate::files::{self, Node};
+use crate::paths;
 use crate::proof::Trail;
 
 /// Most links followed on the way to one file.
@@ -114,6 +116,65 @@ impl Premises {
                     fingerprint.digest == *digest
                 })
             })
+    }
+}
+
+impl Premises {
+    /// Their stored form; `None` where they are not sure to be all.
+    pub(super) fn noted(&self) -> Option<noted::Rests> {
+        let bytes = |path: &Path| paths::into_bytes(path.to_owned());
+        let each = |names: &[OsString]| names.iter().map(|name| name.as_encoded_bytes().to_vec()).collect();
+        let file = |(path, digest): &(PathBuf, Digest)| noted::File {
+            path: bytes(path),
+            hash: digest.hash.to_vec(),
+            size: digest.size,
+        };
+        let link =
+            |(path, target): &(PathBuf, PathBuf)| noted::Link { path: bytes(path), target: bytes(target) };
+        let folder = |(path, stamp): &(PathBuf, Option<Stamp>)| noted::Folder {
+            path: bytes(path),
+            stamp: stamp.map(|stamp| stamp.to_bytes().to_vec()),
+        };
+        let listing = |listing: &Listing| noted::Listing {
+            folder: bytes(&listing.folder),
+            names: each(&listing.names),
+            found: each(&listing.found),
+        };
+        (!self.unsure).then(|| noted::Rests {
+            files: self.files.iter().map(file).collect(),
+            links: self.links.iter().map(link).collect(),
+            absent: self.absent.iter().map(|path| bytes(path)).collect(),
+            folders: self.folders.iter().map(folder).collect(),
+            listings: self.listings.iter().map(listing).collect(),
+        })
+    }
+
+    /// Those that were [noted](Self::noted); `None` for what that never gives.
+    pub(super) fn recalled(rests: noted::Rests) -> Option<Self> {
+        let names = |names: Vec<Vec<u8>>| names.iter().map(|name| noted::path(name).into()).collect();
+        let folder = |folder: noted::Folder| {
+            let stamp = match &folder.stamp {
+                Some(bytes) => Some(Stamp::from_bytes(bytes.as_slice().try_into().ok()?)),
+                None => None,
+            };
+            Some((noted::path(&folder.path), stamp))
+        };
+        let listing = |listing: noted::Listing| Listing {
+            folder: noted::path(&listing.folder),
+            names: names(listing.names),
+            found: names(listing.found),
+            stamp: Mutex::default(),
+        };
+        let file = |file: noted::File| Some((noted::path(&file.path), noted::digest(&file.hash, file.size)?));
+        let link = |link: noted::Link| (noted::path(&link.path), noted::path(&link.target));
+        Some(Self {
+            files: rests.files.into_iter().map(file).collect::<Option<_>>()?,
+            links: rests.links.into_iter().map(link).collect(),
+            absent: rests.absent.iter().map(|path| noted::path(path)).collect(),
+            folders: rests.folders.into_iter().map(folder).collect::<Option<_>>()?,
+            listings: rests.listings.into_iter().map(listing).collect(),
+            unsure: false,
+        })
     }
 }
 

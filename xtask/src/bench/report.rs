@@ -1,5 +1,6 @@
 //! The figures, as people read them: on the terminal, and in docs/performance.md.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
@@ -69,7 +70,9 @@ pub(super) fn write(record: &Record) -> anyhow::Result<()> {
         for (name, value) in &run.machine {
             let _ = writeln!(text, "| {name} | {value} |");
         }
-        for (name, version) in &run.versions {
+        // Peers take part in some runs only; theirs is the one that they had in the last.
+        let versions: BTreeMap<_, _> = record.runs.iter().flat_map(|run| &run.versions).collect();
+        for (name, version) in versions {
             let _ = writeln!(text, "| {name} | {version} |");
         }
     }

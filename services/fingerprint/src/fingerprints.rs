@@ -123,10 +123,10 @@ impl Fingerprints {
         Ok((self.remember(&reading), look(&bytes)))
     }
 
-    /// What is known of the files that were asked for last, for [`Self::recall`] of a later daemon.
+    /// What is known of large files and of those that were asked for last, for [`Self::recall`] of a later daemon.
     #[must_use]
     pub fn note(&self, reader: &Reader) -> Vec<u8> {
-        NOTE.seal(reader, &noted::encode(&self.memo.latest(MAX_NOTED)))
+        NOTE.seal(reader, &noted::encode(&self.memo.best(MAX_NOTED)))
     }
 
     /// Knows from here on what was [noted](Self::note); of how many files that is.

@@ -11,6 +11,10 @@ use crate::Stamp;
 /// Readers of different files seldom meet in one of so many.
 const SHARDS: usize = 16;
 
+/// Of this size on, bytes, a file is worth more than many that were used later: one compiler takes as long to read as thousands
+/// of headers.
+const LARGE: u64 = 1 << 20;
+
 /// Stamp to digest, bounded. The same file under several paths is one entry.
 pub(crate) struct Memo {
     shards: Vec<RwLock<HashMap<(u64, u64), Entry>>>,
@@ -55,8 +59,8 @@ impl Memo {
         }
     }
 
-    /// Up to `most` of what was used last, the latest at the end.
-    pub(crate) fn latest(&self, most: usize) -> Vec<(Stamp, Digest)> {
+    /// Up to `most` of what it would take longest to do without: large files, and what was used last; the best at the end.
+    pub(crate) fn best(&self, most: usize) -> Vec<(Stamp, Digest)> {
         let mut all = Vec::new();
         for shard in &self.shards {
             let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
@@ -65,7 +69,7 @@ impl Memo {
                 (used, entry.stamp, entry.digest)
             }));
         }
-        all.sort_unstable_by_key(|(used, ..)| *used);
+        all.sort_unstable_by_key(|(used, stamp, _)| (stamp.size >= LARGE, *used));
         let surplus = all.len().saturating_sub(most);
         all.into_iter().skip(surplus).map(|(_, stamp, digest)| (stamp, digest)).collect()
     }
@@ -127,15 +131,16 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_are_told_in_the_order_of_their_use() {
+    fn large_files_and_the_latest_are_the_best_in_the_order_of_their_use() {
         let memo = Memo::new(100);
+        memo.put(Stamp { size: LARGE, ..stamp(99) }, Digest::of(b"a"));
         for inode in 0..40 {
             memo.put(stamp(inode), Digest::of(b"a"));
         }
         memo.get(&stamp(3));
-        let latest: Vec<u64> = memo.latest(3).iter().map(|(stamp, _)| stamp.inode).collect();
-        assert_eq!(latest, [38, 39, 3]);
+        let best: Vec<u64> = memo.best(4).iter().map(|(stamp, _)| stamp.inode).collect();
+        assert_eq!(best, [38, 39, 3, 99]);
         memo.forget();
-        assert!(memo.latest(3).is_empty());
+        assert!(memo.best(4).is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! Everything of larder's is killed, stopped and damaged at random while compilers run through it: each object must be
 //! the compiler's own, and no call may fail. Long form: `cargo xtask chaos`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ struct Tally {
     compiles: u64,
     killed_clients: u64,
     daemons: u64,
+    orderly: u64,
     brokers: u64,
     stops: u64,
     damaged: u64,
@@ -105,7 +106,7 @@ fn round(sandbox: &Sandbox, chance: &mut Chance, tally: &mut Tally) {
     let mut running: Vec<_> =
         (first..first + AT_A_TIME).map(|n| n % FILES).map(|n| (n, compile(sandbox, n))).collect();
     pass(Duration::from_millis(chance.below(30) as u64));
-    match chance.below(9) {
+    match chance.below(11) {
         0 | 1 => sandbox.pids("larderd").into_iter().for_each(|pid| {
             signal(pid, Signal::KILL);
             tally.daemons += 1;
@@ -132,6 +133,12 @@ fn round(sandbox: &Sandbox, chance: &mut Chance, tally: &mut Tally) {
         }),
         5 => tally.damaged += damage_blobs(sandbox, chance),
         6 => tally.damaged += u64::from(damage_index(sandbox, chance)),
+        // One that ends in an orderly way leaves what it knows to the next.
+        7 | 8 => sandbox.pids("larderd").into_iter().for_each(|pid| {
+            signal(pid, Signal::TERM);
+            tally.orderly += 1;
+        }),
+        9 => tally.damaged += damage_notes(sandbox, chance),
         _ => {}
     }
     for (n, child) in running {
@@ -147,38 +154,35 @@ fn compilers_are_gone(sandbox: &Sandbox, running: &mut [(usize, Child)]) -> bool
     over && !compilers.iter().any(|(pid, name)| name != "larderd" && name != "larder-broker" && alive(*pid))
 }
 
-/// Cuts, changes or removes one blob in three.
+/// Damages one blob in three.
 fn damage_blobs(sandbox: &Sandbox, chance: &mut Chance) -> u64 {
     let shelves = std::fs::read_dir(sandbox.store().join("blobs")).into_iter().flatten().flatten();
-    let mut damaged = 0;
-    for blob in shelves.flat_map(|shelf| std::fs::read_dir(shelf.path()).into_iter().flatten().flatten()) {
-        let path = blob.path();
-        if chance.below(3) != 0 {
-            continue;
-        }
-        let Ok(mut bytes) = std::fs::read(&path) else { continue };
-        let place = chance.below(bytes.len());
-        match chance.below(3) {
-            0 => drop(std::fs::remove_file(&path)),
-            1 => {
-                bytes.truncate(place);
-                replace(&path, &bytes);
-            }
-            _ => {
-                if let Some(byte) = bytes.get_mut(place) {
-                    *byte ^= 0x10;
-                }
-                replace(&path, &bytes);
-            }
-        }
-        damaged += 1;
+    let blobs = shelves.flat_map(|shelf| std::fs::read_dir(shelf.path()).into_iter().flatten().flatten());
+    blobs.map(|blob| u64::from(chance.below(3) == 0 && damage(&blob.path(), chance))).sum()
+}
+
+/// Damages what the last daemon that ended in an orderly way has left to the next.
+fn damage_notes(sandbox: &Sandbox, chance: &mut Chance) -> u64 {
+    let notes = ["digests", "tools"].map(|name| sandbox.runtime().join("larder").join(name));
+    notes.iter().map(|note| u64::from(damage(note, chance))).sum()
+}
+
+/// Cuts, changes or removes a file, if it is there.
+fn damage(path: &Path, chance: &mut Chance) -> bool {
+    let Ok(mut bytes) = std::fs::read(path) else { return false };
+    let place = chance.below(bytes.len());
+    match chance.below(3) {
+        0 => return std::fs::remove_file(path).is_ok(),
+        1 => bytes.truncate(place),
+        _ => bytes.iter_mut().skip(place).take(1).for_each(|byte| *byte ^= 0x10),
     }
-    damaged
+    replace(path, &bytes);
+    true
 }
 
 /// A blob in use is never rewritten by larder, and what a disk spoils is not what a client has open; so another file
 /// takes its place.
-fn replace(path: &std::path::Path, bytes: &[u8]) {
+fn replace(path: &Path, bytes: &[u8]) {
     let beside = path.with_extension("new");
     let _ = std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path));
 }

@@ -75,7 +75,9 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), PrivateError> {
 /// When it cannot be read, is longer than `limit` bytes, or belongs to somebody else. A missing file is `None`.
 pub fn read_own(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, PrivateError> {
     let io = |action| move |source| PrivateError::Io { action, path: path.to_owned(), source };
-    let file = match File::open(path) {
+    // Whoever opens a pipe to read waits for somebody who writes.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io("open")(error)),
@@ -90,4 +92,22 @@ pub fn read_own(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, PrivateError
         return Err(io("read")(io::Error::other(format!("it is larger than {limit} bytes"))));
     }
     Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_in_place_of_a_file_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo starts").success());
+        assert!(matches!(read_own(&path, 9), Err(PrivateError::NotOurs { .. })));
+        let file = folder.path().join("file");
+        assert!(matches!(read_own(&file, 9), Ok(None)));
+        std::fs::write(&file, "123456789").expect("written");
+        assert_eq!(read_own(&file, 9).ok().flatten().as_deref(), Some(&b"123456789"[..]));
+        assert!(read_own(&file, 8).is_err(), "it is too large");
+    }
 }

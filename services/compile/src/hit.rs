@@ -66,6 +66,8 @@ impl Core {
             Work::Archive(_) => 1,
             Work::Question(_) => 0,
             Work::Link(linking) => linking.outputs(),
+            // The list of sources of one that was refused a feature.
+            Work::Rust(_) if known.result.exit_code != 0 => 1,
             // Debug information may stand beside them.
             Work::Rust(work) => outputs.len().max(rust::outputs::expected(&work.request).len()),
         };

@@ -62,8 +62,13 @@ impl Core {
     /// Refuses failures, and what makes no sense. Tells when the tool was started, by the clock of files.
     pub(crate) fn may_be_stored(&self, publish: &Publish) -> Result<u64, Refusal> {
         if publish.exit_code != 0 {
-            return Err(Refusal { reason: Reason::ToolFailed, detail: publish.exit_code.to_string() });
+            return Err(tool_failed(publish));
         }
+        self.makes_sense(publish)
+    }
+
+    /// Refuses what makes no sense. Tells when the tool was started, by the clock of files.
+    pub(crate) fn makes_sense(&self, publish: &Publish) -> Result<u64, Refusal> {
         if !publish.stdout.is_empty() && !publish.stderr.is_empty() {
             return Err(bare(Reason::StreamsMixed));
         }
@@ -147,7 +152,7 @@ impl Core {
             outputs,
             stdout: publish.stdout,
             stderr: publish.stderr,
-            exit_code: 0,
+            exit_code: publish.exit_code,
             tool_us: publish.tool_us,
             created_unix_ms: self.context.clock.unix_ms(),
         };
@@ -322,6 +327,11 @@ impl Written {
         }
         Ok(Self { size: meta.size(), inode: meta.ino(), changed: (meta.ctime(), meta.ctime_nsec()) })
     }
+}
+
+/// The tool failed, and that is no result.
+pub(crate) fn tool_failed(publish: &Publish) -> Refusal {
+    Refusal { reason: Reason::ToolFailed, detail: publish.exit_code.to_string() }
 }
 
 pub(crate) fn read_written(path: &Path, spelled: &[u8], started: u64) -> Result<Vec<u8>, Refusal> {

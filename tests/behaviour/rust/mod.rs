@@ -1,6 +1,7 @@
 //! Rust: `rustc` by itself and under Cargo, compared with the compiler run alone.
 
 mod cargo;
+mod features;
 mod inputs;
 mod links;
 mod macros;

@@ -16,6 +16,7 @@ pub(crate) mod outputs;
 mod prepare;
 mod publish;
 mod question;
+mod refused;
 mod shows;
 mod surroundings;
 pub mod text;

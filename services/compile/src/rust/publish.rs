@@ -11,7 +11,7 @@ use larder_store::{OutputBlob, StoreError};
 use super::args::{CrateType, Emit};
 use super::lineage::{Crates, Looking};
 use super::shows::Shows;
-use super::{Compiling, Crate, dep_info, facts, linking, list, outputs, surroundings};
+use super::{Compiling, Crate, dep_info, facts, linking, list, outputs, refused, surroundings};
 use crate::args::Refusal;
 use crate::files;
 use crate::inputs::{self, about};
@@ -21,7 +21,7 @@ use crate::once::Once;
 use crate::paths;
 use crate::places::{Asked, Places};
 use crate::portable;
-use crate::publish::{EXECUTABLE_MODE, MODE, Stored, Written, read_written};
+use crate::publish::{EXECUTABLE_MODE, MODE, Stored, Written, read_written, tool_failed};
 use crate::record::{Draft, bare};
 use crate::state::Core;
 
@@ -69,15 +69,21 @@ impl Core {
 
     /// Stores what `publish` tells of, or says why not. Reads many files: for threads that may block.
     pub(crate) fn publish_crate(&self, plan: &Compiling, publish: Publish) -> Result<Stored, Refusal> {
-        let started = self.may_be_stored(&publish)?;
+        let refused = refused::is_for_features(&publish);
+        let started = if refused { self.makes_sense(&publish)? } else { self.may_be_stored(&publish)? };
         let work = &plan.work;
         let request = &work.request;
-        let mut names = outputs::expected(request);
+        let expected = outputs::expected(request);
+        let list_name = outputs::dep_info_name(request);
+        let mut names = if refused {
+            only_list(plan, &expected, &list_name, started).ok_or_else(|| tool_failed(&publish))?
+        } else {
+            expected.clone()
+        };
         names.extend(linking::split_debug(work).into_iter().filter(|name| {
             let path = work.outputs.place(name).map(|place| paths::resolve(&work.call.cwd, &place));
             path.is_some_and(|path| Written::at(&path, name.as_bytes(), started).is_ok())
         }));
-        let list_name = outputs::dep_info_name(request);
         let list_place = work.outputs.place(&list_name).ok_or_else(|| bare(Reason::InternalError))?;
         let list = read_written(&paths::resolve(&work.call.cwd, &list_place), &list_place, started)?;
         let info = dep_info::read(&list).map_err(|error| {
@@ -107,7 +113,7 @@ impl Core {
             .ok_or_else(|| bare(Reason::StreamsMixed))?;
         let stored_list = work
             .outputs
-            .taken_out_of_list(&list, &names)
+            .taken_out_of_list(&list, if refused { &expected } else { &names })
             // A longer one would not travel in a reply.
             .filter(|list| list.len() as u64 <= portable::list::MAX_BYTES)
             .ok_or_else(|| about(Reason::DependenciesUnreadable, &list_place))?;
@@ -139,8 +145,10 @@ impl Core {
             entry.facts.push(work.fact(facts::SHOWN, &self.fingerprints)?);
         }
         entry.action = key::action(&work.base, &entry);
-        let about_it = self.store.put_bytes(&list::described(work)).map_err(failed)?;
-        stored.push(OutputBlob { name: list::NAME.to_owned(), digest: about_it, mode: 0 });
+        if !refused {
+            let about_it = self.store.put_bytes(&list::described(work)).map_err(failed)?;
+            stored.push(OutputBlob { name: list::NAME.to_owned(), digest: about_it, mode: 0 });
+        }
         let stored = self.store_result(Publish { stderr: notes, ..publish }, &work.base, entry, stored)?;
         self.seen.remember(work.seen, work.source);
         Ok(stored)
@@ -348,6 +356,19 @@ impl Core {
         }
         Ok(())
     }
+}
+
+/// The outputs of a compile that was refused a feature, of the `expected`; `None` where that is more or less than its list of
+/// sources.
+fn only_list(plan: &Compiling, expected: &[String], list_name: &str, started: u64) -> Option<Vec<String>> {
+    let written = |name: &&String| {
+        let place = plan.work.outputs.place(name);
+        place.is_some_and(|place| {
+            Written::at(&paths::resolve(&plan.work.call.cwd, &place), &place, started).is_ok()
+        })
+    };
+    let names: Vec<String> = expected.iter().filter(written).cloned().collect();
+    (plan.lists.is_none() && names == [list_name]).then_some(names)
 }
 
 /// What all sources of a crate ask for.

@@ -59,11 +59,6 @@ macro_rules! with_each_driver {
 }
 use with_each_driver;
 
-/// Starts the daemon of `sandbox`; its endpoint.
-fn start(sandbox: &Sandbox) -> String {
-    sandbox.start()["endpoint"].as_str().expect("a path").to_owned()
-}
-
 /// A larder of its own and one driver.
 struct Bench {
     sandbox: Sandbox,
@@ -82,7 +77,8 @@ impl Bench {
         let source = if driver.ends_with("++") { "x.cc" } else { "x.c" };
         let sandbox = Sandbox::new();
         // A daemon that is still loading its state would let the first call pass by.
-        let endpoint = RefCell::new(start(&sandbox));
+        sandbox.run(&["start"]);
+        let endpoint = RefCell::new(sandbox.endpoint());
         let (part, new_daemons) = (Cell::new(0), Cell::new(false));
         Self { sandbox, driver, source, part, new_daemons, endpoint }
     }
@@ -178,7 +174,8 @@ impl Bench {
         let argv = [&[self.driver], part, args].concat();
         if self.new_daemons.get() {
             self.sandbox.run(&["stop"]);
-            self.endpoint.replace(start(&self.sandbox));
+            self.sandbox.run(&["start"]);
+            self.endpoint.replace(self.sandbox.endpoint());
         }
         let output = same_as_alone_as(&self.sandbox, &argv, shape);
         let (told, detail) = self.last_record();

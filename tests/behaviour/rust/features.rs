@@ -1,6 +1,6 @@
 //! Compiles by which build scripts ask whether the compiler lets them use a feature.
 
-use super::{LIBRARY, Rust};
+use super::{LIBRARY, PROGRAM, Rust};
 
 /// As the build scripts of `anyhow` and `proc-macro2` call it.
 const PROBE: &[&str] = &["--crate-type=lib", "--emit=dep-info,metadata", "--edition=2021", "--cfg=probe"];
@@ -61,6 +61,7 @@ fn any_other_failure_beside_a_refused_feature_is_none() {
     // One that was to be linked, and one whose messages are for programs.
     rust.write("probe.rs", REFUSED);
     for _ in 0..2 {
+        assert!(!rust.compile("probe", "probe.rs", PROGRAM, &[], "tool_failed").status.success());
         let more = &["--error-format=json"][..];
         assert!(!rust.compile("probe", "probe.rs", PROBE, more, "tool_failed").status.success());
     }

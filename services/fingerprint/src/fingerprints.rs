@@ -9,7 +9,7 @@ use larder_tree::{Discard, MAX_CONTENT_BYTES, Original, Reading, absent, as_copy
 
 use crate::copies::Copies;
 use crate::memo::Memo;
-use crate::noted::{self, MAX_NOTED, NOTE};
+use crate::noted::{self, NOTE};
 use crate::readers::Readers;
 use crate::{FingerprintError, Kind, Presence, Stamp};
 
@@ -126,7 +126,7 @@ impl Fingerprints {
     /// What is known of large files and of those that were asked for last, for [`Self::recall`] of a later daemon.
     #[must_use]
     pub fn note(&self, reader: &Reader) -> Vec<u8> {
-        NOTE.seal(reader, &noted::encode(&self.memo.best(MAX_NOTED)))
+        NOTE.seal(reader, &noted::encode(&self.memo.by_worth()))
     }
 
     /// Knows from here on what was [noted](Self::note); of how many files that is.

@@ -59,8 +59,8 @@ impl Memo {
         }
     }
 
-    /// Up to `most` of what it would take longest to do without: large files, and what was used last; the best at the end.
-    pub(crate) fn best(&self, most: usize) -> Vec<(Stamp, Digest)> {
+    /// Everything, last what it would take longest to do without: large files, and what was used last.
+    pub(crate) fn by_worth(&self) -> Vec<(Stamp, Digest)> {
         let mut all = Vec::new();
         for shard in &self.shards {
             let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
@@ -70,8 +70,7 @@ impl Memo {
             }));
         }
         all.sort_unstable_by_key(|(used, stamp, _)| (stamp.size >= LARGE, *used));
-        let surplus = all.len().saturating_sub(most);
-        all.into_iter().skip(surplus).map(|(_, stamp, digest)| (stamp, digest)).collect()
+        all.into_iter().map(|(_, stamp, digest)| (stamp, digest)).collect()
     }
 
     /// Knows nothing any more.
@@ -131,16 +130,17 @@ mod tests {
     }
 
     #[test]
-    fn large_files_and_the_latest_are_the_best_in_the_order_of_their_use() {
+    fn large_files_and_the_latest_are_worth_most_in_the_order_of_their_use() {
         let memo = Memo::new(100);
         memo.put(Stamp { size: LARGE, ..stamp(99) }, Digest::of(b"a"));
         for inode in 0..40 {
             memo.put(stamp(inode), Digest::of(b"a"));
         }
         memo.get(&stamp(3));
-        let best: Vec<u64> = memo.best(4).iter().map(|(stamp, _)| stamp.inode).collect();
-        assert_eq!(best, [38, 39, 3, 99]);
+        let all: Vec<u64> = memo.by_worth().iter().map(|(stamp, _)| stamp.inode).collect();
+        assert_eq!(all.len(), 41);
+        assert!(all.ends_with(&[38, 39, 3, 99]), "{all:?}");
         memo.forget();
-        assert!(memo.best(4).is_empty());
+        assert!(memo.by_worth().is_empty());
     }
 }

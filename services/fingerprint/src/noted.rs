@@ -10,7 +10,7 @@ use crate::Stamp;
 pub(crate) const NOTE: Note = Note { about: "digests", version: 1 };
 
 /// Most files of a note: the compilers and the headers of a large project, and read in a few milliseconds.
-pub(crate) const MAX_NOTED: usize = 32_768;
+const MAX_NOTED: usize = 32_768;
 
 const ENTRY_BYTES: usize = STAMP_BYTES + 32;
 

@@ -42,7 +42,7 @@ impl Clock for SystemClock {
     }
 
     fn file_time_ns(&self) -> u64 {
-        // Linux stamps files from its coarse clock; elsewhere the precise one is an upper bound, which only makes
+        // Linux stamps files from its coarse clock, or from a finer one that is never behind it; elsewhere the precise one is an upper bound, which only makes
         // young files younger.
         #[cfg(target_os = "linux")]
         let clock = ClockId::RealtimeCoarse;

@@ -71,19 +71,14 @@ impl<T> Memo<T> {
             if slots.len() >= MAX_ANSWERS && !slots.contains_key(&question) {
                 slots.clear();
             }
-            Arc::clone(
-                slots
-                    .entry(question)
-                    .or_insert_with(|| Arc::new(Slot { latest: Mutex::new(None), asking: Mutex::new(()) })),
-            )
+            Arc::clone(slots.entry(question).or_insert_with(|| Slot::new(None)))
         };
         let _asking = lock(&slot.asking);
         if let Some(found) = slot.known(fingerprints, clock) {
             return found;
         }
         let (found, premises, until) = ask();
-        *lock(&slot.latest) =
-            Some(Arc::new(Remembered { found: found.clone(), premises, proof: Mutex::default(), until }));
+        *lock(&slot.latest) = Some(Remembered::new(found.clone(), premises, until));
         found
     }
 }
@@ -107,16 +102,23 @@ impl<T: Lasting> Memo<T> {
         let room = MAX_ANSWERS.saturating_sub(before);
         for (question, found, premises) in answers.into_iter().filter_map(Answer::read).take(room) {
             let found = Ok(Arc::new(found));
-            let latest = Arc::new(Remembered { found, premises, proof: Mutex::default(), until: None });
-            slots.entry(question).or_insert_with(|| {
-                Arc::new(Slot { latest: Mutex::new(Some(latest)), asking: Mutex::new(()) })
-            });
+            slots.entry(question).or_insert_with(|| Slot::new(Some(Remembered::new(found, premises, None))));
         }
         slots.len() - before
     }
 }
 
+impl<T> Remembered<T> {
+    fn new(found: Found<T>, premises: Premises, until: Option<u64>) -> Arc<Self> {
+        Arc::new(Self { found, premises, proof: Mutex::default(), until })
+    }
+}
+
 impl<T> Slot<T> {
+    fn new(latest: Option<Arc<Remembered<T>>>) -> Arc<Self> {
+        Arc::new(Self { latest: Mutex::new(latest), asking: Mutex::default() })
+    }
+
     fn known(&self, fingerprints: &Fingerprints, clock: &dyn Clock) -> Option<Found<T>> {
         let latest = lock(&self.latest).clone()?;
         if latest.until.is_some_and(|until| clock.monotonic_ns() >= until) {

@@ -60,6 +60,9 @@ fn the_new_daemon_takes_over_and_the_old_one_finishes_what_it_began() {
     same_as_alone(&sandbox, &ARGV);
     assert_eq!(sandbox.last_reason(), "direct_hit", "{}", sandbox.log());
     assert_ne!(sandbox.pid("larderd"), old);
+    // What it knew of files and tools is for those who mean the same by it.
+    let log = sandbox.log();
+    assert_eq!(log.matches("is of no use: it is for another daemon").count(), 2, "{log}");
 }
 
 #[test]

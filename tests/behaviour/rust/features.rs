@@ -60,8 +60,9 @@ fn any_other_failure_beside_a_refused_feature_is_none() {
     }
     // One that was to be linked, and one whose messages are for programs.
     rust.write("probe.rs", REFUSED);
+    rust.write("main.rs", "#![feature(rustc_attrs)]\nfn main() {}\n");
     for _ in 0..2 {
-        assert!(!rust.compile("probe", "probe.rs", PROGRAM, &[], "tool_failed").status.success());
+        assert!(!rust.compile("main", "main.rs", PROGRAM, &[], "tool_failed").status.success());
         let more = &["--error-format=json"][..];
         assert!(!rust.compile("probe", "probe.rs", PROBE, more, "tool_failed").status.success());
     }
